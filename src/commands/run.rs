@@ -1,0 +1,183 @@
+//! `undertone run`: the stages on their threads, supervised, until SIGTERM or a failure.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{error, info};
+
+use super::{CommandError, load_policy};
+use crate::config::Config;
+use crate::kafka::{KafkaBroker, LaneLimits, LoopHealth, LoopSettings, Processor, TransactionLoop};
+use crate::model::Model;
+use crate::operate::{Metrics, Probes, serve, stop_on_signal};
+use crate::policy::Policy;
+use crate::prioritise::{self, PrioritiseProcessor};
+use crate::score::{self, ScoreProcessor, Scoring};
+
+/// Stages to run in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StageChoice {
+    /// SCORE and PRIORITISE.
+    All,
+    /// SCORE alone.
+    Score,
+    /// PRIORITISE alone.
+    Prioritise,
+}
+
+/// A worker whose stages can be started: model and policy are loaded and checked.
+pub struct Worker {
+    config: Config,
+    policy: Arc<Policy>,
+    model: Option<Model>,
+    metrics: Arc<Metrics>,
+    stages: StageChoice,
+}
+
+impl Worker {
+    /// Loads policy and model; talks to no broker yet.
+    pub fn load(config: Config, stages: StageChoice) -> Result<Self, CommandError> {
+        let policy = load_policy(&config)?;
+        let metrics = Arc::new(Metrics::new().map_err(CommandError::failed)?);
+        metrics.policy(policy.version(), policy.digest());
+        let model = match stages {
+            StageChoice::Prioritise => None,
+            StageChoice::All | StageChoice::Score => {
+                let model = Model::load(&config.model)?;
+                let manifest = &model.manifest;
+                metrics.model(&manifest.name, &manifest.version, &manifest.digest());
+                Some(model)
+            }
+        };
+        Ok(Self { config, policy, model, metrics, stages })
+    }
+
+    /// Runs the stages until `stop`; `serving` hears the bound address of the HTTP endpoint.
+    ///
+    /// One stage that fails stops the others; the first failure is returned.
+    pub fn run(self, stop: &Arc<AtomicBool>, serving: impl FnOnce(SocketAddr)) -> Result<(), CommandError> {
+        let address: SocketAddr = self.config.operate.listen.parse().map_err(CommandError::failed)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .map_err(CommandError::failed)?;
+        let health: Vec<(&'static str, Arc<LoopHealth>)> = match self.stages {
+            StageChoice::All => vec![score::STAGE, prioritise::STAGE],
+            StageChoice::Score => vec![score::STAGE],
+            StageChoice::Prioritise => vec![prioritise::STAGE],
+        }
+        .into_iter()
+        .map(|stage| (stage, Arc::new(LoopHealth::default())))
+        .collect();
+        for (_, health) in &health {
+            health.turn(Timestamp::now().as_millisecond());
+        }
+        let probes = Arc::new(Probes {
+            loops: health.clone(),
+            stall_ms: i64::try_from(self.config.operate.stall_timeout_ms).unwrap_or(i64::MAX),
+            stopping: Arc::clone(stop),
+            metrics: Arc::clone(&self.metrics),
+        });
+        let (bound, server) = runtime.block_on(serve(address, probes)).map_err(CommandError::failed)?;
+        runtime.spawn(server);
+        serving(bound);
+        {
+            let stop = Arc::clone(stop);
+            runtime.spawn(async move {
+                if let Err(error) = stop_on_signal(stop).await {
+                    error!(error = %error, "signals cannot be handled");
+                }
+            });
+        }
+        info!(listen = %bound, "serving /metrics, /livez, /readyz, /version");
+        let result = self.stages(stop, &health);
+        // The endpoint goes last, so that probes see the drain.
+        runtime.shutdown_timeout(Duration::from_millis(200));
+        result
+    }
+
+    fn stages(&self, stop: &AtomicBool, health: &[(&'static str, Arc<LoopHealth>)]) -> Result<(), CommandError> {
+        let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = health
+                .iter()
+                .map(|(stage, health)| {
+                    let health = Arc::clone(health);
+                    std::thread::Builder::new().name(format!("kafka-{stage}")).spawn_scoped(scope, move || {
+                        let result = catch_unwind(AssertUnwindSafe(|| self.stage(stage, health, stop)))
+                            .unwrap_or_else(|_| Err(format!("stage `{stage}` has panicked")));
+                        if let Err(message) = &result {
+                            error!(stage, error = %message, "stage ended");
+                        }
+                        // Whatever ends one stage ends the worker; the orchestrator restarts it.
+                        stop.store(true, Ordering::Relaxed);
+                        result
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| match thread {
+                    Ok(handle) => handle.join().unwrap_or_else(|_| Err("a stage has panicked".into())),
+                    Err(error) => Err(format!("cannot start a thread: {error}")),
+                })
+                .collect()
+        });
+        results.into_iter().collect::<Result<(), String>>().map_err(CommandError::Failed)
+    }
+
+    fn stage(&self, stage: &str, health: Arc<LoopHealth>, stop: &AtomicBool) -> Result<(), String> {
+        if stage == score::STAGE {
+            let model = self.model.as_ref().ok_or("no model was loaded")?;
+            let scoring = Scoring::new(&self.config, model, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+            let processor = ScoreProcessor::start(scoring, model).map_err(|error| error.to_string())?;
+            let topics: Vec<&str> = self.config.topics.inputs.keys().map(String::as_str).collect();
+            self.drive(stage, &topics, processor, health, stop)
+        } else {
+            let processor = PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+            self.drive(stage, &[&self.config.topics.scored], processor, health, stop)
+        }
+    }
+
+    fn drive(
+        &self,
+        stage: &str,
+        topics: &[&str],
+        processor: impl Processor,
+        health: Arc<LoopHealth>,
+        stop: &AtomicBool,
+    ) -> Result<(), String> {
+        let broker = KafkaBroker::connect(&self.config, stage, topics).map_err(|error| error.to_string())?;
+        info!(stage, topics = %topics.join(" "), "reading");
+        let settings = LoopSettings {
+            commit_interval: Duration::from_millis(self.config.delivery.commit_interval_ms),
+            commit_max_messages: self.config.delivery.commit_max_messages,
+            drain_timeout: Duration::from_millis(self.config.operate.drain_timeout_ms),
+            lane: LaneLimits {
+                messages: self.config.limits.in_flight_messages,
+                bytes: self.config.limits.in_flight_bytes,
+            },
+        };
+        TransactionLoop::new(broker, processor, settings, Arc::clone(&self.metrics), health)
+            .run(stop)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Runs a worker with the configuration as it is; needs `app.instance_id`.
+pub fn run(config: Config, stages: StageChoice) -> Result<(), CommandError> {
+    if config.app.instance_id.is_none() {
+        return Err(CommandError::Setting(
+            "`app.instance_id` is not set; give each worker a stable name of its own (UNDERTONE_APP__INSTANCE_ID), \
+             such as its pod's: the broker fences a stale twin by it"
+                .into(),
+        ));
+    }
+    let worker = Worker::load(config, stages)?;
+    worker.run(&Arc::new(AtomicBool::new(false)), |_| {})
+}

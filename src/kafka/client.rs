@@ -1,0 +1,412 @@
+//! The real broker: an rdkafka consumer and producer behind the loop's [`Broker`] trait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::util::Timeout;
+
+use super::plain::headers;
+use super::context::{SharedContext, StageContext};
+use super::processor::{OutputRecord, TopicPartition};
+use super::transaction_loop::{Broker, BrokerError, CommitFailure, ProduceError, Rebalance};
+use crate::config::{Config, DeliveryMode};
+use crate::message::{InboundMessage, SourcePosition};
+
+/// Room that dead letters have above the input limit, for their headers. (architecture.md, decision 18)
+pub const DEAD_LETTER_ROOM: usize = 64 * 1024;
+/// What a broker accepts when `max.message.bytes` is not set.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a client is for; decides which options apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads.
+    Consumer,
+    /// Writes.
+    Producer,
+    /// Administers, or only looks.
+    Admin,
+}
+
+/// librdkafka settings of a client: defaults, the user's options, secrets, in that order.
+pub fn client_config(config: &Config, role: Role) -> Result<ClientConfig, BrokerError> {
+    let mut client = ClientConfig::new();
+    client.set("client.id", config.app.instance_id.as_deref().unwrap_or(&config.app.name));
+    let extra = match role {
+        Role::Consumer => Some(&config.kafka.consumer_options),
+        Role::Producer => Some(&config.kafka.producer_options),
+        Role::Admin => None,
+    };
+    for (option, value) in config.kafka.options.iter().chain(extra.into_iter().flatten()) {
+        client.set(option, value.to_string());
+    }
+    for (option, path) in &config.kafka.secret_files {
+        let secret = std::fs::read_to_string(path)
+            .map_err(|error| BrokerError::Fatal(format!("cannot read `{}` for `{option}`: {error}", path.display())))?;
+        client.set(option, secret.trim_end_matches(['\r', '\n']));
+    }
+    client.set("bootstrap.servers", &config.kafka.bootstrap_servers);
+    Ok(client)
+}
+
+/// Consumer and producer of one stage; lives and dies on the stage's Kafka thread.
+pub struct KafkaBroker {
+    consumer: BaseConsumer<SharedContext>,
+    producer: ThreadedProducer<SharedContext>,
+    context: Arc<StageContext>,
+    mode: DeliveryMode,
+    transactional_id: String,
+    commit_timeout: Duration,
+    in_transaction: bool,
+    /// A record that came while committing; the next poll returns it.
+    stash: Option<InboundMessage>,
+}
+
+impl KafkaBroker {
+    /// Creates the clients of `stage`, fences an older twin and joins the group `<app>-<stage>`.
+    ///
+    /// Blocks until the transaction coordinator has answered, at most about half a minute.
+    pub fn connect(config: &Config, stage: &str, topics: &[&str]) -> Result<Self, BrokerError> {
+        let fatal = |error: KafkaError| BrokerError::Fatal(error.to_string());
+        let group = format!("{}-{stage}", config.app.name);
+        let instance = config.app.instance_id.as_deref().unwrap_or(&config.app.name);
+        let transactional_id = format!("{group}.{instance}");
+        let delivery = &config.delivery;
+        let context = Arc::new(StageContext::default());
+
+        let mut consumer = client_config(config, Role::Consumer)?;
+        set_default(&mut consumer, "queued.max.messages.kbytes", "16384");
+        set_default(&mut consumer, "queued.min.messages", "1000");
+        // The default of a second would starve a fast stage whose small queue runs full.
+        set_default(&mut consumer, "fetch.queue.backoff.ms", "10");
+        set_default(&mut consumer, "statistics.interval.ms", "5000");
+        set_default(&mut consumer, "fetch.message.max.bytes", "4194304");
+        consumer
+            .set("group.id", &group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", delivery.session_timeout_ms.to_string())
+            .set("max.poll.interval.ms", delivery.max_poll_interval_ms.to_string());
+        set_default(&mut consumer, "auto.offset.reset", "earliest");
+
+        let mut producer = client_config(config, Role::Producer)?;
+        set_default(&mut producer, "partitioner", "murmur2_random");
+        let largest = DEFAULT_MAX_MESSAGE_BYTES.max(config.limits.max_payload_bytes) + DEAD_LETTER_ROOM;
+        set_default(&mut producer, "message.max.bytes", &largest.to_string());
+        set_default(&mut producer, "linger.ms", "2");
+        producer
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", delivery.transaction_timeout_ms.to_string());
+        if delivery.mode == DeliveryMode::ExactlyOnce {
+            producer
+                .set("transactional.id", &transactional_id)
+                .set("transaction.timeout.ms", delivery.transaction_timeout_ms.to_string());
+        }
+        let consumer: BaseConsumer<SharedContext> =
+            consumer.create_with_context(SharedContext(Arc::clone(&context))).map_err(fatal)?;
+        let producer: ThreadedProducer<SharedContext> =
+            producer.create_with_context(SharedContext(Arc::clone(&context))).map_err(fatal)?;
+        if delivery.mode == DeliveryMode::ExactlyOnce {
+            init_transactions(&producer, &transactional_id)?;
+        }
+        consumer.subscribe(topics).map_err(fatal)?;
+        Ok(Self {
+            consumer,
+            producer,
+            context,
+            mode: delivery.mode,
+            transactional_id,
+            commit_timeout: Duration::from_millis(delivery.transaction_timeout_ms),
+            in_transaction: false,
+            stash: None,
+        })
+    }
+
+    fn poll_consumer(&self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError> {
+        match self.consumer.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(owned(&message))),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(BrokerError::Fatal(self.explain(&error))),
+            Some(Err(error)) => Err(BrokerError::Transient(error.to_string())),
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), KafkaError> {
+        if self.mode == DeliveryMode::ExactlyOnce && !self.in_transaction {
+            self.producer.begin_transaction()?;
+        }
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self, offsets: &TopicPartitionList, metadata: &ConsumerGroupMetadata) -> Result<(), CommitFailure> {
+        let deadline = Instant::now() + self.commit_timeout;
+        // Retries use the same list and the same metadata: fresh ones after a rejoin would make stale
+        // offsets look valid (engineering.md, K5).
+        self.until(deadline, || self.producer.send_offsets_to_transaction(offsets, metadata, Timeout::Never))?;
+        self.until(deadline, || self.producer.commit_transaction(Timeout::Never))
+    }
+
+    fn until(&self, deadline: Instant, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), CommitFailure> {
+        loop {
+            let Err(error) = call() else { return Ok(()) };
+            match classify(&error) {
+                Severity::Fatal => return Err(CommitFailure::Fatal(self.explain(&error))),
+                Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+                Severity::Retry | Severity::Abort => {
+                    let deliveries = self.context.take_deliveries();
+                    let reason = deliveries.failed.unwrap_or_else(|| error.to_string());
+                    return Err(if deliveries.refused { CommitFailure::Refused(reason) } else { CommitFailure::Abort(reason) });
+                }
+            }
+        }
+    }
+
+    fn commit_offsets(&mut self, offsets: &TopicPartitionList) -> Result<(), CommitFailure> {
+        if let Err(error) = self.producer.flush(self.commit_timeout) {
+            return Err(CommitFailure::Abort(error.to_string()));
+        }
+        let deliveries = self.context.take_deliveries();
+        if let Some(reason) = deliveries.failed {
+            return Err(if deliveries.refused { CommitFailure::Refused(reason) } else { CommitFailure::Abort(reason) });
+        }
+        self.consumer.commit(offsets, CommitMode::Sync).map_err(|error| CommitFailure::Abort(error.to_string()))
+    }
+
+    /// Says for a fatal error which id was fenced.
+    fn explain(&self, error: &KafkaError) -> String {
+        let code = self.producer.client().fatal_error().map(|(code, _)| code).or_else(|| error.rdkafka_error_code());
+        if matches!(code, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)) {
+            return format!(
+                "fenced: another worker uses the transactional id `{}` (or this one was away too long): {error}",
+                self.transactional_id
+            );
+        }
+        error.to_string()
+    }
+}
+
+impl Broker for KafkaBroker {
+    fn poll(&mut self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError> {
+        match self.stash.take() {
+            Some(message) => Ok(Some(message)),
+            None => self.poll_consumer(timeout),
+        }
+    }
+
+    fn rebalances(&mut self) -> Vec<Rebalance> {
+        self.context.take_rebalances()
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        self.consumer.pause(&list(partitions)).map_err(transient)
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        self.consumer.resume(&list(partitions)).map_err(transient)
+    }
+
+    fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError> {
+        self.begin().map_err(|error| match classify(&error) {
+            Severity::Fatal => ProduceError::Fatal(self.explain(&error)),
+            Severity::Retry | Severity::Abort => ProduceError::Abort(error.to_string()),
+        })?;
+        let deadline = Instant::now() + self.commit_timeout;
+        loop {
+            let mut message = BaseRecord::<[u8], [u8]>::to(&record.topic).headers(headers(record));
+            message.key = record.key.as_deref();
+            message.payload = record.payload.as_deref();
+            message.timestamp = record.timestamp_ms;
+            let Err((error, _)) = self.producer.send(message) else { return Ok(()) };
+            match error.rdkafka_error_code() {
+                // The producer's own thread drains the queue meanwhile.
+                Some(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => return Err(ProduceError::Refused(error.to_string())),
+                Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced) => {
+                    return Err(ProduceError::Fatal(self.explain(&error)));
+                }
+                _ => return Err(ProduceError::Abort(format!("topic `{}`: {error}", record.topic))),
+            }
+        }
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitFailure> {
+        self.begin().map_err(|error| match classify(&error) {
+            Severity::Fatal => CommitFailure::Fatal(self.explain(&error)),
+            Severity::Retry | Severity::Abort => CommitFailure::Abort(error.to_string()),
+        })?;
+        // Serve a rebalance that is already known; the broker fences the rest.
+        if self.stash.is_none() {
+            self.stash = self.poll_consumer(Duration::ZERO).map_err(|error| CommitFailure::Abort(error.to_string()))?;
+        }
+        let lost = |what: &str| CommitFailure::Abort(what.to_owned());
+        if self.context.revoke_pending() {
+            return Err(lost("partitions were revoked"));
+        }
+        let metadata = self.consumer.group_metadata().ok_or_else(|| lost("no group metadata"))?;
+        if self.consumer.assignment_lost() {
+            return Err(lost("the assignment was lost"));
+        }
+        let assignment = self.consumer.assignment().map_err(|error| lost(&error.to_string()))?;
+        if let Some((partition, _)) = offsets
+            .iter()
+            .find(|(partition, _)| assignment.find_partition(&partition.topic, partition.partition).is_none())
+        {
+            return Err(lost(&format!("`{partition}` is not assigned any more")));
+        }
+        let offsets = offset_list(offsets).map_err(|error| lost(&error.to_string()))?;
+        match self.mode {
+            DeliveryMode::ExactlyOnce => self.commit_transaction(&offsets, &metadata)?,
+            DeliveryMode::AtLeastOnce => self.commit_offsets(&offsets)?,
+        }
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    fn abort(&mut self) -> Result<(), BrokerError> {
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
+        }
+        // Without the purge an abort waits for records that will never be delivered (engineering.md, K1).
+        self.producer.purge(PurgeConfig::default().queue());
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let _ = self.producer.flush(CALL_TIMEOUT);
+        if self.mode == DeliveryMode::ExactlyOnce {
+            loop {
+                let Err(error) = self.producer.abort_transaction(CALL_TIMEOUT) else { break };
+                match classify(&error) {
+                    Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                    _ => return Err(BrokerError::Fatal(self.explain(&error))),
+                }
+            }
+        }
+        self.context.take_deliveries();
+        Ok(())
+    }
+
+    fn rewind(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
+        if let Some(message) = &self.stash
+            && positions.iter().any(|(partition, _)| {
+                *partition.topic == *message.position.topic && partition.partition == message.position.partition
+            })
+        {
+            self.stash = None;
+        }
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let list = offset_list(positions).map_err(transient)?;
+        let sought = self.consumer.seek_partitions(list, CALL_TIMEOUT).map_err(transient)?;
+        for element in sought.elements() {
+            element.error().map_err(|error| {
+                BrokerError::Transient(format!("seek of `{}/{}`: {error}", element.topic(), element.partition()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn end_offset(&self, partition: &TopicPartition) -> Option<i64> {
+        self.context.end_offset(partition)
+    }
+
+    fn close(self) {
+        // Dropping the consumer leaves the group; it must go before the producer and on this thread (K10).
+        let Self { consumer, producer, .. } = self;
+        consumer.unsubscribe();
+        drop(consumer);
+        drop(producer);
+    }
+}
+
+/// What to do about a failed transaction call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    Fatal,
+    Abort,
+    Retry,
+}
+
+/// The one place that reads transaction errors. Anything unknown counts as not committed.
+fn classify(error: &KafkaError) -> Severity {
+    match error {
+        KafkaError::Transaction(error) if error.is_fatal() => Severity::Fatal,
+        KafkaError::Transaction(error) if error.txn_requires_abort() => Severity::Abort,
+        KafkaError::Transaction(error) if error.is_retriable() => Severity::Retry,
+        _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => Severity::Fatal,
+        _ => Severity::Abort,
+    }
+}
+
+fn init_transactions(producer: &ThreadedProducer<SharedContext>, id: &str) -> Result<(), BrokerError> {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    loop {
+        let Err(error) = producer.init_transactions(Duration::from_secs(10)) else { return Ok(()) };
+        if classify(&error) != Severity::Retry || Instant::now() >= deadline {
+            return Err(BrokerError::Fatal(format!(
+                "transactions cannot be initialised for `{id}`: {error}; are the brokers reachable, 2.5 or later, and is the id allowed?"
+            )));
+        }
+    }
+}
+
+fn set_default(client: &mut ClientConfig, option: &str, value: &str) {
+    if client.get(option).is_none() {
+        client.set(option, value);
+    }
+}
+
+fn transient(error: KafkaError) -> BrokerError {
+    BrokerError::Transient(error.to_string())
+}
+
+fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
+    }
+    list
+}
+
+fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, offset) in offsets {
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
+}
+
+/// Copies a record out of librdkafka's memory.
+pub(crate) fn owned(message: &BorrowedMessage<'_>) -> InboundMessage {
+    InboundMessage {
+        position: SourcePosition {
+            topic: message.topic().to_owned(),
+            partition: message.partition(),
+            offset: message.offset(),
+        },
+        key: message.key().map(Bytes::copy_from_slice),
+        payload: message.payload().map(Bytes::copy_from_slice),
+        headers: message.headers().map_or_else(Vec::new, |headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice))).collect()
+        }),
+        timestamp_ms: message.timestamp().to_millis(),
+    }
+}

@@ -1,0 +1,30 @@
+//! The Kafka room: clients, the one consume → process → produce transaction loop, dead letters.
+//!
+//! [`TransactionLoop`] drives a [`Processor`] over a [`Broker`]; [`KafkaBroker`] is the real one. All of
+//! it runs on one thread per stage, so a rebalance can never interleave with a commit. rdkafka types
+//! stay in here.
+
+mod admin;
+mod client;
+mod context;
+mod dead_letter;
+mod embedded;
+mod lanes;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod memory;
+mod plain;
+mod processor;
+mod tracker;
+mod transaction_loop;
+
+pub use admin::{AdminError, TopicPlan, check_topics, create_topics, planned_topics};
+pub use client::{KafkaBroker, Role, client_config};
+pub use embedded::EmbeddedBroker;
+pub use dead_letter::{ErrorHeaders, dead_letter};
+pub use lanes::LaneLimits;
+pub use plain::{PlainProducer, PlainReader};
+pub use processor::{Finished, OutputRecord, Processor, TopicPartition, Work};
+pub use transaction_loop::{
+    Broker, BrokerError, CommitFailure, LoopError, LoopHealth, LoopSettings, ProduceError, Rebalance, TransactionLoop,
+};

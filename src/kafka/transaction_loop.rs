@@ -1,0 +1,622 @@
+//! The consume → process → produce transaction loop; there is only this one.
+//!
+//! One turn: handle rebalances, poll, hand records to the processor, collect what it has finished,
+//! release outcomes in offset order into the open transaction, commit when it is due. An output is
+//! produced only when every earlier offset of its partition was released; the offset sent is the last
+//! released + 1. What is not confirmed is not committed: it is aborted and read again.
+//! Runs on the stage's Kafka thread, as does everything it calls.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::{error, info, warn};
+
+use super::lanes::{Lane, LaneChange};
+use super::processor::{Finished, OutputRecord, Processor, TopicPartition, Work};
+use super::tracker::PartitionTracker;
+use super::lanes::LaneLimits;
+use crate::message::InboundMessage;
+use crate::operate::{Count, Metrics, TransactionOutcome};
+
+/// What the loop needs of a broker; [`super::KafkaBroker`] is the real one.
+pub trait Broker {
+    /// Waits up to `timeout` for a record. A poll in which a rebalance happens gives none.
+    fn poll(&mut self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError>;
+    /// Rebalances that happened inside the last polls, in order.
+    fn rebalances(&mut self) -> Vec<Rebalance>;
+    /// Stops fetching from partitions.
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
+    /// Fetches from partitions again.
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
+    /// Adds a record to the open transaction, which is begun when there is none.
+    fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError>;
+    /// Commits the open transaction together with the offsets (next to read).
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitFailure>;
+    /// Aborts the open transaction.
+    fn abort(&mut self) -> Result<(), BrokerError>;
+    /// Reads partitions again from the given offsets.
+    fn rewind(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
+    /// End of a partition (next offset to be written), where it is known.
+    fn end_offset(&self, partition: &TopicPartition) -> Option<i64>;
+    /// Leaves the group and closes the clients.
+    fn close(self);
+}
+
+/// A change of the assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebalance {
+    /// Partitions came.
+    Assigned(Vec<TopicPartition>),
+    /// Partitions went.
+    Revoked(Vec<TopicPartition>),
+}
+
+/// A broker call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokerError {
+    /// It may work next time; the loop goes on.
+    #[error("{0}")]
+    Transient(String),
+    /// The client is unusable: fenced, or a fatal error.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// A record that could not be added to the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProduceError {
+    /// The record itself is at fault (too large).
+    Refused(String),
+    /// The transaction must be aborted.
+    Abort(String),
+    /// The client is unusable.
+    Fatal(String),
+}
+
+/// A commit that did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitFailure {
+    /// The transaction must be aborted and its input read again.
+    Abort(String),
+    /// As `Abort`; the broker refused a record for what it is, and would again.
+    Refused(String),
+    /// The client is unusable.
+    Fatal(String),
+}
+
+/// Why a loop ended before its time.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LoopError {
+    /// The client was fenced or failed for good.
+    #[error("stage `{stage}` stopped: {message}")]
+    Fatal {
+        /// The stage.
+        stage: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// A thread of the stage died.
+    #[error("stage `{stage}` stopped: one of its threads has panicked")]
+    Processor {
+        /// The stage.
+        stage: &'static str,
+    },
+    /// Not everything was finished within `operate.drain_timeout_ms`.
+    #[error("stage `{stage}` was not drained in time: {left} records are left and will be read again")]
+    DrainTimeout {
+        /// The stage.
+        stage: &'static str,
+        /// Records in work.
+        left: usize,
+    },
+}
+
+/// Timing and limits of a loop.
+#[derive(Debug, Clone, Copy)]
+pub struct LoopSettings {
+    /// From the first outcome to the commit.
+    pub commit_interval: Duration,
+    /// Outcomes after which a commit is due at once.
+    pub commit_max_messages: usize,
+    /// Time to finish after a stop.
+    pub drain_timeout: Duration,
+    /// Budget of each lane.
+    pub lane: LaneLimits,
+}
+
+/// What probes see of a loop.
+#[derive(Debug, Default)]
+pub struct LoopHealth {
+    turned_ms: AtomicI64,
+    joined: AtomicBool,
+}
+
+impl LoopHealth {
+    /// Milliseconds since the loop turned last.
+    pub fn idle_ms(&self, now_ms: i64) -> i64 {
+        now_ms - self.turned_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether the group has been joined.
+    pub fn joined(&self) -> bool {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// Notes a turn; also called while the loop is being set up.
+    pub fn turn(&self, now_ms: i64) {
+        self.turned_ms.store(now_ms, Ordering::Relaxed);
+    }
+}
+
+/// Records taken in one turn before outcomes are looked after.
+const RECORDS_PER_TURN: usize = 64;
+/// Wait for a record when nothing is in work.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// Wait for a record when outcomes may come any moment.
+const BUSY_WAIT: Duration = Duration::from_millis(3);
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LAST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// The loop of one stage.
+pub struct TransactionLoop<B, P> {
+    broker: B,
+    processor: P,
+    settings: LoopSettings,
+    metrics: Arc<Metrics>,
+    health: Arc<LoopHealth>,
+    partitions: BTreeMap<TopicPartition, Assigned>,
+    lanes: Vec<Lane>,
+    open: Option<Open>,
+    epoch: u64,
+    next_partition_id: u32,
+    finished: Vec<Finished>,
+    retry: Retry,
+    draining: bool,
+    gauges_at: Instant,
+}
+
+struct Assigned {
+    tracker: PartitionTracker,
+    lane: usize,
+    id: u32,
+}
+
+/// The open transaction.
+struct Open {
+    since: Instant,
+    outcomes: Vec<(TopicPartition, i64)>,
+    counts: Vec<Count>,
+}
+
+/// What aborts have taught.
+#[derive(Default)]
+struct Retry {
+    /// Nothing is produced before this moment.
+    not_before: Option<Instant>,
+    aborts: u32,
+    /// After the broker refused a record: offsets up to which outcomes go one per transaction.
+    isolate: HashMap<TopicPartition, i64>,
+    /// Records whose outcome was refused: dead-lettered instead, with the reason.
+    condemned: HashMap<(TopicPartition, i64), String>,
+}
+
+impl<B: Broker, P: Processor> TransactionLoop<B, P> {
+    /// Joins a broker and a processor.
+    pub fn new(broker: B, processor: P, settings: LoopSettings, metrics: Arc<Metrics>, health: Arc<LoopHealth>) -> Self {
+        let lanes = processor.lanes().iter().map(|_| Lane::new(settings.lane)).collect();
+        Self {
+            broker,
+            processor,
+            settings,
+            metrics,
+            health,
+            partitions: BTreeMap::new(),
+            lanes,
+            open: None,
+            epoch: 0,
+            next_partition_id: 0,
+            finished: Vec::new(),
+            retry: Retry::default(),
+            draining: false,
+            gauges_at: Instant::now(),
+        }
+    }
+
+    /// Runs until `stop` is set and everything in work is committed, or until it must stop.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), LoopError> {
+        let result = self.drive(stop);
+        if result.is_err() && self.open.is_some() {
+            // Best effort: the broker would abort it at the transaction's time-out.
+            let _ = self.broker.abort();
+        }
+        let Self { broker, processor, .. } = self;
+        // The processor ends its threads first; its late outcomes have nowhere to go and are read again.
+        drop(processor);
+        broker.close();
+        result
+    }
+
+    fn drive(&mut self, stop: &AtomicBool) -> Result<(), LoopError> {
+        let mut deadline = None;
+        loop {
+            if stop.load(Ordering::Relaxed) && deadline.is_none() {
+                deadline = Some(Instant::now() + self.settings.drain_timeout);
+                self.draining = true;
+                let all: Vec<_> = self.partitions.keys().cloned().collect();
+                self.lenient("pause", |broker| broker.pause(&all))?;
+            }
+            self.turn()?;
+            if let Some(deadline) = deadline {
+                let left = self.in_flight();
+                if left == 0 && self.open.is_none() {
+                    return Ok(());
+                }
+                if Instant::now() >= deadline {
+                    return Err(LoopError::DrainTimeout { stage: self.processor.stage(), left });
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), LoopError> {
+        self.health.turn(Timestamp::now().as_millisecond());
+        let ready = self.partitions.values().any(|assigned| assigned.tracker.ready()) && self.may_produce();
+        let mut wait = match (ready, self.open.is_some() || self.in_flight() > 0) {
+            (true, _) => Duration::ZERO,
+            (false, true) => BUSY_WAIT,
+            (false, false) => IDLE_WAIT,
+        };
+        for _ in 0..RECORDS_PER_TURN {
+            let polled = self.broker.poll(wait);
+            self.rebalance()?;
+            match polled {
+                Ok(Some(message)) => self.accept(message),
+                Ok(None) => break,
+                Err(BrokerError::Transient(message)) => {
+                    warn!(stage = self.processor.stage(), error = %message, "poll failed, trying again");
+                    break;
+                }
+                Err(BrokerError::Fatal(message)) => return Err(self.fatal(message)),
+            }
+            wait = Duration::ZERO;
+        }
+        self.collect();
+        if self.processor.failed() {
+            return Err(LoopError::Processor { stage: self.processor.stage() });
+        }
+        self.release()?;
+        if self.commit_due() {
+            self.commit()?;
+        }
+        self.apply_lanes()?;
+        if self.gauges_at.elapsed() >= GAUGE_INTERVAL {
+            self.gauges_at = Instant::now();
+            self.set_gauges();
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, message: InboundMessage) {
+        let source = TopicPartition::new(message.position.topic.as_str(), message.position.partition);
+        // Of a partition that is gone again: its next owner reads it.
+        let Some(assigned) = self.partitions.get_mut(&source) else { return };
+        let bytes = message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
+        if !assigned.tracker.accept(message.position.offset, message.timestamp_ms, bytes) {
+            return;
+        }
+        self.lanes[assigned.lane].add(bytes);
+        let work = Work {
+            message: Arc::new(message),
+            epoch: assigned.tracker.epoch(),
+            partition_id: assigned.id,
+            source,
+        };
+        self.processor.on_record(work);
+    }
+
+    fn collect(&mut self) {
+        let mut finished = std::mem::take(&mut self.finished);
+        self.processor.take_finished(&mut finished);
+        for outcome in finished.drain(..) {
+            if let Some(assigned) = self.partitions.get_mut(&outcome.work.source) {
+                assigned.tracker.complete(outcome);
+            }
+        }
+        self.finished = finished;
+    }
+
+    fn may_produce(&self) -> bool {
+        self.retry.not_before.is_none_or(|moment| Instant::now() >= moment)
+    }
+
+    fn release(&mut self) -> Result<(), LoopError> {
+        if !self.may_produce() {
+            return Ok(());
+        }
+        let sources: Vec<TopicPartition> =
+            self.partitions.iter().filter(|(_, assigned)| assigned.tracker.ready()).map(|(source, _)| source.clone()).collect();
+        for source in sources {
+            loop {
+                if self.open.as_ref().is_some_and(|open| open.outcomes.len() >= self.max_outcomes()) {
+                    self.commit()?;
+                    if !self.may_produce() {
+                        return Ok(());
+                    }
+                }
+                let Some(assigned) = self.partitions.get_mut(&source) else { break };
+                let lane = assigned.lane;
+                let Some((finished, bytes)) = assigned.tracker.release() else { break };
+                self.lanes[lane].remove(1, bytes);
+                let finished = self.replace_condemned(finished);
+                if !self.publish(finished)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn max_outcomes(&self) -> usize {
+        if self.retry.isolate.is_empty() { self.settings.commit_max_messages } else { 1 }
+    }
+
+    fn replace_condemned(&self, finished: Finished) -> Finished {
+        let at = (finished.work.source.clone(), finished.work.message.position.offset);
+        match self.retry.condemned.get(&at) {
+            Some(reason) => self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts.max(1)),
+            None => finished,
+        }
+    }
+
+    /// Produces an outcome's records; `false` when the transaction was aborted instead.
+    fn publish(&mut self, finished: Finished) -> Result<bool, LoopError> {
+        let mut finished = finished;
+        let mut index = 0;
+        let mut replaced = false;
+        while index < finished.outputs.len() {
+            match self.broker.produce(&finished.outputs[index]) {
+                Ok(()) => index += 1,
+                // Refused before anything of this outcome was sent: it becomes a dead letter at once.
+                Err(ProduceError::Refused(message)) if index == 0 && !replaced => {
+                    replaced = true;
+                    finished = self.processor.dead_letter(finished.work, "undeliverable", &message, 1);
+                }
+                Err(ProduceError::Refused(message)) => {
+                    let at = (finished.work.source.clone(), finished.work.message.position.offset);
+                    if replaced || self.retry.condemned.contains_key(&at) {
+                        return Err(self.fatal(format!(
+                            "the dead letter of `{}` is refused ({message}); raise `message.max.bytes` in `kafka.producer_options` and on the topic",
+                            finished.work.message.position
+                        )));
+                    }
+                    self.retry.condemned.insert(at, message.clone());
+                    self.abort(&message)?;
+                    return Ok(false);
+                }
+                Err(ProduceError::Abort(message)) => {
+                    self.abort(&message)?;
+                    return Ok(false);
+                }
+                Err(ProduceError::Fatal(message)) => return Err(self.fatal(message)),
+            }
+        }
+        let open = self.open.get_or_insert_with(|| Open { since: Instant::now(), outcomes: Vec::new(), counts: Vec::new() });
+        open.outcomes.push((finished.work.source.clone(), finished.work.message.position.offset));
+        open.counts.append(&mut finished.counts);
+        Ok(true)
+    }
+
+    fn commit_due(&self) -> bool {
+        let drained = self.draining && self.in_flight() == 0;
+        self.open.as_ref().is_some_and(|open| {
+            drained || open.outcomes.len() >= self.max_outcomes() || open.since.elapsed() >= self.settings.commit_interval
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), LoopError> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let offsets: Vec<(TopicPartition, i64)> = self
+            .partitions
+            .iter()
+            .filter_map(|(source, assigned)| assigned.tracker.uncommitted().map(|offset| (source.clone(), offset)))
+            .collect();
+        let alone = (open.outcomes.len() == 1).then(|| open.outcomes[0].clone());
+        let started = Instant::now();
+        let result = self.broker.commit(&offsets);
+        match result {
+            Ok(()) => {
+                self.metrics.transaction(self.processor.stage(), TransactionOutcome::Committed, started.elapsed());
+                let counts = self.open.take().map_or_else(Vec::new, |open| open.counts);
+                self.metrics.apply(&counts);
+                for (source, offset) in offsets {
+                    if let Some(assigned) = self.partitions.get_mut(&source) {
+                        assigned.tracker.commit();
+                    }
+                    if self.retry.isolate.get(&source).is_some_and(|&until| offset > until) {
+                        self.retry.isolate.remove(&source);
+                    }
+                    self.retry.condemned.retain(|(at, condemned), _| *at != source || *condemned >= offset);
+                }
+                self.retry.aborts = 0;
+                self.retry.not_before = None;
+                Ok(())
+            }
+            Err(CommitFailure::Abort(message)) => self.abort(&message),
+            Err(CommitFailure::Refused(message)) => {
+                match alone {
+                    // The only outcome of its transaction was refused: it is the culprit.
+                    Some(at) => {
+                        self.retry.condemned.insert(at, message.clone());
+                    }
+                    None => self.isolate(),
+                }
+                self.abort(&message)
+            }
+            Err(CommitFailure::Fatal(message)) => Err(self.fatal(message)),
+        }
+    }
+
+    /// From now on one outcome per transaction, until all that was in this one is through.
+    fn isolate(&mut self) {
+        let Some(open) = &self.open else { return };
+        for (source, offset) in &open.outcomes {
+            let until = self.retry.isolate.entry(source.clone()).or_insert(*offset);
+            *until = (*until).max(*offset);
+        }
+    }
+
+    /// Aborts the open transaction and reads again all that was in work.
+    fn abort(&mut self, reason: &str) -> Result<(), LoopError> {
+        let started = Instant::now();
+        if let Err(BrokerError::Fatal(message)) = self.broker.abort() {
+            return Err(self.fatal(message));
+        }
+        self.metrics.transaction(self.processor.stage(), TransactionOutcome::Aborted, started.elapsed());
+        self.open = None;
+        self.epoch += 1;
+        let mut replayed = 0;
+        let mut positions = Vec::new();
+        for (source, assigned) in &mut self.partitions {
+            let (messages, bytes) = assigned.tracker.in_flight();
+            self.lanes[assigned.lane].remove(messages, bytes);
+            replayed += messages;
+            if let Some(offset) = assigned.tracker.rewind(self.epoch) {
+                positions.push((source.clone(), offset));
+            }
+        }
+        self.retry.aborts += 1;
+        let backoff = FIRST_BACKOFF.saturating_mul(1 << (self.retry.aborts - 1).min(10)).min(LAST_BACKOFF);
+        self.retry.not_before = Some(Instant::now() + backoff);
+        self.metrics.replayed(self.processor.stage(), replayed);
+        warn!(
+            stage = self.processor.stage(),
+            reason,
+            aborts = self.retry.aborts,
+            in_work = replayed,
+            backoff_ms = u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX),
+            "transaction aborted, reading again"
+        );
+        match self.broker.rewind(&positions) {
+            Ok(()) => Ok(()),
+            // Without the seek the position would be wrong and records lost: start afresh instead.
+            Err(BrokerError::Transient(message) | BrokerError::Fatal(message)) => {
+                Err(self.fatal(format!("cannot read again after an abort: {message}")))
+            }
+        }
+    }
+
+    fn rebalance(&mut self) -> Result<(), LoopError> {
+        for event in self.broker.rebalances() {
+            match event {
+                Rebalance::Assigned(sources) => {
+                    self.health.joined.store(true, Ordering::Relaxed);
+                    info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions assigned");
+                    self.metrics.rebalance(self.processor.stage(), "assigned");
+                    self.epoch += 1;
+                    let mut pause = Vec::new();
+                    for source in sources {
+                        let lane = self.processor.lane(&source.topic);
+                        if self.draining || self.lanes[lane].paused() {
+                            pause.push(source.clone());
+                        }
+                        let id = self.next_partition_id;
+                        self.next_partition_id += 1;
+                        self.partitions.insert(source, Assigned { tracker: PartitionTracker::new(self.epoch), lane, id });
+                    }
+                    self.lenient("pause", |broker| broker.pause(&pause))?;
+                }
+                Rebalance::Revoked(sources) => {
+                    info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions revoked");
+                    self.metrics.rebalance(self.processor.stage(), "revoked");
+                    for source in &sources {
+                        if let Some(assigned) = self.partitions.remove(source) {
+                            let (messages, bytes) = assigned.tracker.in_flight();
+                            self.lanes[assigned.lane].remove(messages, bytes);
+                            self.metrics.forget_partition(self.processor.stage(), source);
+                        }
+                        self.retry.isolate.remove(source);
+                        self.retry.condemned.retain(|(at, _), _| at != source);
+                    }
+                    if self.open.is_some() {
+                        // The transaction may hold outcomes of the partitions that went.
+                        self.abort("partitions were revoked")?;
+                        self.retry.not_before = None;
+                        self.retry.aborts = 0;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses and resumes the partitions of lanes whose state has changed.
+    fn apply_lanes(&mut self) -> Result<(), LoopError> {
+        for lane in 0..self.lanes.len() {
+            let Some(change) = self.lanes[lane].take_change() else { continue };
+            let sources: Vec<TopicPartition> = self
+                .partitions
+                .iter()
+                .filter(|(_, assigned)| assigned.lane == lane)
+                .map(|(source, _)| source.clone())
+                .collect();
+            match change {
+                LaneChange::Pause => self.lenient("pause", |broker| broker.pause(&sources))?,
+                LaneChange::Resume if self.draining => {}
+                LaneChange::Resume => self.lenient("resume", |broker| broker.resume(&sources))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a call whose transient failure only costs time.
+    fn lenient(&mut self, what: &str, call: impl FnOnce(&mut B) -> Result<(), BrokerError>) -> Result<(), LoopError> {
+        match call(&mut self.broker) {
+            Ok(()) => Ok(()),
+            Err(BrokerError::Transient(message)) => {
+                warn!(stage = self.processor.stage(), error = %message, "{what} failed");
+                Ok(())
+            }
+            Err(BrokerError::Fatal(message)) => Err(self.fatal(message)),
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.lanes.iter().map(Lane::messages).sum()
+    }
+
+    fn set_gauges(&self) {
+        let stage = self.processor.stage();
+        let names = self.processor.lanes();
+        for (lane, name) in self.lanes.iter().zip(names) {
+            self.metrics.lane(stage, name, lane.messages(), lane.bytes());
+        }
+        let paused = self.partitions.values().filter(|assigned| self.lanes[assigned.lane].paused()).count();
+        self.metrics.assignment(stage, self.partitions.len(), paused);
+        let now = Timestamp::now().as_millisecond();
+        for (source, assigned) in &self.partitions {
+            let age = assigned.tracker.oldest_ms().map_or(0, |oldest| (now - oldest).max(0));
+            self.metrics.lag_seconds(stage, source, age as f64 / 1000.0);
+            if let (Some(end), Some(position)) = (self.broker.end_offset(source), assigned.tracker.position()) {
+                self.metrics.lag_messages(stage, source, (end - position).max(0));
+                self.metrics.committed_offset(stage, source, position);
+            }
+        }
+    }
+
+    fn fatal(&self, message: String) -> LoopError {
+        error!(stage = self.processor.stage(), error = %message, "the stage cannot go on");
+        LoopError::Fatal { stage: self.processor.stage(), message }
+    }
+}
+
+fn listed(sources: &[TopicPartition]) -> String {
+    sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,11 @@
+//! What operators see: metrics, probes, logs, and the signal to stop.
+
+mod http;
+mod logging;
+pub mod metrics;
+mod shutdown;
+
+pub use http::{HttpError, Probes, serve};
+pub use logging::init_logging;
+pub use metrics::{Count, Metrics, Outcome, TransactionOutcome};
+pub use shutdown::stop_on_signal;

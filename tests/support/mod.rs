@@ -1,0 +1,25 @@
+//! What the integration tests share: a real Apache Kafka (`mod support;`, then
+//! `support::RealKafka::shared()`).
+//!
+//! `kafka/` holds the Maven project that pins the broker's version, `toolchain.rs` finds Java and
+//! prepares the class path, `broker.rs` owns the broker processes, `client.rs` talks to them.
+
+// Every test binary compiles this module for itself and uses its own part of it.
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: a broken helper should stop the test where it breaks"
+)]
+
+mod broker;
+mod client;
+mod toolchain;
+mod worker;
+
+pub use broker::RealKafka;
+pub use client::{NewRecord, Record, unique};
+pub use toolchain::skip_notice;
+pub use worker::Worker;
