@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::kafka::{Finished, OutputRecord, Processor, Work};
 use crate::message::{Channel, SocialKind, Visibility};
-use crate::model::LabelScore;
+use crate::model::{LabelScore, OrdinalScores};
 use crate::operate::{Count, Metrics, Outcome};
 use crate::policy::{Facts, Labelled, Policy, Scored, SurveyFacts};
 use crate::score::refuse;
@@ -124,6 +124,12 @@ pub fn decide(scored: ScoredMessage, policy: &Policy, now: Timestamp) -> Ticket 
 fn facts(scored: &ScoredMessage) -> Facts {
     let message = &scored.message;
     let labelled = |label: &LabelScore| Labelled { label: label.label.clone(), score: label.score };
+    let ordinal = |scores: &OrdinalScores| Scored {
+        label: scores.label.clone(),
+        score: scores.score,
+        confidence: scores.confidence,
+        probabilities: scores.probabilities.iter().map(labelled).collect(),
+    };
     let social = message.social.as_ref();
     let private = social.is_some_and(|social| {
         social.visibility == Some(Visibility::Private) || social.kind == Some(SocialKind::Dm)
@@ -141,16 +147,8 @@ fn facts(scored: &ScoredMessage) -> Facts {
                 scale_max: survey.scale_max,
             })
         }),
-        sentiment: Scored {
-            label: scored.scores.sentiment.label.clone(),
-            score: scored.scores.sentiment.score,
-            confidence: scored.scores.sentiment.confidence,
-        },
-        urgency: Scored {
-            label: scored.scores.urgency.label.clone(),
-            score: scored.scores.urgency.score,
-            confidence: scored.scores.urgency.confidence,
-        },
+        sentiment: ordinal(&scored.scores.sentiment),
+        urgency: ordinal(&scored.scores.urgency),
         emotions: scored.scores.emotions.iter().map(labelled).collect(),
         topic: scored.scores.topics.first().map(labelled),
         signals: scored.scores.signals.iter().map(labelled).collect(),

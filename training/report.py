@@ -61,9 +61,9 @@ def decided(logits: np.ndarray, truth: dict, dev: np.ndarray) -> dict[str, np.nd
     return out
 
 
-def table(columns: dict[str, dict[str, float]]) -> str:
-    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-    lines += [f"| {name} | " + " | ".join(f"{c[name]:.3f}" for c in columns.values()) + " |" for name in FIGURES]
+def table(columns: dict[str, dict[str, float]], names=tuple(FIGURES)) -> str:
+    lines = ["| figure | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines += [f"| {name} | " + " | ".join(f"{c[name]:.3f}" for c in columns.values()) + " |" for name in names]
     return "\n".join(lines)
 
 
@@ -106,6 +106,11 @@ def main() -> None:
     dev_truth, everything = {k: v[dev] for k, v in truth.items()}, np.ones(dev.sum(), bool)
     storage_table = table({"int8 storage": figures(dev_truth, labels(logits[dev], heads), everything),
                            "fp32 storage": figures(dev_truth, labels(fp32, heads), everything)})
+    neutral = labels(logits, heads | {"urgency": heads["urgency"] | {"cuts": [0.5] * 3}})
+    cuts_table = table({f"{view}: {how}": figures(truth, which, views[view])
+                        for view in ("dev, real", "dev, written", "other real")
+                        for how, which in (("by cost", got), ("0.5", neutral))},
+                       [name for name in FIGURES if "ur" in name or "critical" in name])
     codes = [c for c in ("en", "de", "es", "fr", "it", "nl", "pt") if (language == c).any()]
     language_table = table({f"{c} ({(language == c).sum()})": figures(truth, got, language == c) for c in codes})
 
@@ -129,7 +134,7 @@ def main() -> None:
     memories = "\n".join(f"| {name} | {value:.0f} |" for name, value in checks["resident_mib"].items())
     card = (Path(__file__).parent / "card.md").read_text()
     for key, value in {
-        "RESULTS": main_table, "STORAGE": storage_table, "LANGUAGES": language_table, "ALL_SOURCES": compared,
+        "RESULTS": main_table, "CUTS": cuts_table, "STORAGE": storage_table, "LANGUAGES": language_table, "ALL_SOURCES": compared,
         "COUNTS": "; ".join(f"{view} {mask.sum():,}" for view, mask in views.items()),
         "CRITICAL": "; ".join(f"{v} {(truth['urgency'][m] == 3).sum():,}" for v, m in views.items()),
         "ROWS": f"{len(train):,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
@@ -142,7 +147,7 @@ def main() -> None:
         card = card.replace("{{" + key + "}}", value)
     assert "{{" not in card
     (out / "MODEL_CARD.md").write_text(card)
-    print(main_table, language_table, storage_table, compared, sep="\n\n")
+    print(main_table, cuts_table, language_table, storage_table, compared, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,19 @@
-//! `undertone schema`: the published JSON Schemas.
+//! `undertone schema`: the JSON Schemas of what is read and of what is published.
 
 use std::io::Write;
 
+use serde_json::Value;
+
 use super::CommandError;
-use crate::ticket::schemas;
+use crate::message::{Channel, schema};
+use crate::ticket;
+
+/// All schemas by name: inbound messages per channel, then the published events.
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    let inbound = Channel::ALL.into_iter().map(|channel| (schema::name(channel), schema::schema(channel)));
+    let published = ticket::schemas().into_iter().map(|(name, schema)| (name, schema.to_value()));
+    inbound.chain(published).collect()
+}
 
 /// Prints the schema called `name`, or the names of all.
 pub fn print(name: Option<&str>) -> Result<(), CommandError> {

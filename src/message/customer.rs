@@ -303,7 +303,7 @@ pub struct CustomerMessage {
     pub id_from_source: bool,
     /// How the message reached us.
     pub channel: Channel,
-    /// Finer kind of channel: `form`, `messaging`, `sms`, `review`, `survey`, `voice_transcript`, …
+    /// Finer kind of channel, lower case: `form`, `messaging`, `sms`, `review`, `survey`, `voice_transcript`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_channel: Option<String>,
     /// Conversation the message belongs to; derived where the payload names none.

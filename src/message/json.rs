@@ -1,6 +1,5 @@
 //! JSON from bytes, within limits.
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::{DecodeError, Place};
@@ -38,7 +37,7 @@ pub(super) fn parse(payload: &[u8], max_nesting: usize) -> Result<Parsed, Decode
 
 /// Parses the JSON text of a CloudEvent's `data_base64`.
 pub(super) fn parse_base64(text: &str, max_nesting: usize) -> Option<Result<Parsed, DecodeError>> {
-    let bytes = Bytes::from(mail_parser::decoders::base64::base64_decode(text.as_bytes())?);
+    let bytes = mail_parser::decoders::base64::base64_decode(text.as_bytes())?;
     Some(parse(&bytes, max_nesting))
 }
 

@@ -17,6 +17,7 @@ mod json;
 mod note;
 mod open_enum;
 mod reader;
+pub mod schema;
 mod thread;
 mod wire;
 

@@ -377,6 +377,8 @@ fn keys_without_a_customer_id() {
         (Channel::Email, json!({"conversation_id": "c", "from": "shop-noreply@forms.x"}), "c"),
         (Channel::Email, json!({"from": "noreply@forms.x", "author": {"email": "J@x.org"}}), "email:j@x.org"),
         (Channel::Chat, json!({"author": {"email": "A@x.org"}}), "email:a@x.org"),
+        (Channel::Chat, json!({"author": {"email": "Jane <A@x.org>"}}), "email:a@x.org"),
+        (Channel::Chat, json!({"conversation_id": "c", "author": {"email": "n/a"}}), "c"),
         (Channel::Chat, json!({"conversation_id": "c", "author": {"type": "agent", "id": "u"}}), "c"),
         (Channel::Social, json!({"platform": "Mastodon", "author": {"id": "99"}}), "social:mastodon:99"),
         (Channel::Chat, json!({}), "support.email/3@91827"),

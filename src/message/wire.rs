@@ -81,7 +81,7 @@ pub(super) fn build(event: Event, context: &Context<'_>) -> Result<CustomerMessa
 
     let conversation_id = fields.id("conversation_id", &mut notes)?.unwrap_or_else(|| {
         notes.add(NoteCode::ConversationDerived);
-        let handle = author.handle.as_deref().map(plain_handle);
+        let handle = author.handle.as_deref().map(plain_handle).filter(|handle| !handle.is_empty());
         let account = handle.as_deref().or(author.id.as_deref());
         let derived = match (&email, &chat, &social) {
             (Some(email), _, _) => thread::email(email)
@@ -102,7 +102,7 @@ pub(super) fn build(event: Event, context: &Context<'_>) -> Result<CustomerMessa
     let metadata = fields.object_or_note("metadata", &mut notes).map(Fields::into_rest);
     let metadata =
         bounded(metadata.unwrap_or_default(), limits.max_extra_bytes, NoteCode::MetadataTruncated, &mut notes);
-    let sub_channel = fields.string("sub_channel", &mut notes);
+    let sub_channel = fields.string("sub_channel", &mut notes).map(|text| text.to_lowercase());
     let tenant = fields.id("tenant", &mut notes)?;
     let brand = fields.string("brand", &mut notes);
     let product = fields.string("product", &mut notes);
@@ -176,13 +176,19 @@ fn author(fields: &mut Fields, leftovers: &mut Map<String, Value>, notes: &mut N
         kind: kind.map_or_else(AuthorType::default, |text| AuthorType::from(text.as_str())),
         id: inner.id("id", notes)?,
         name: inner.string("name", notes),
-        email: inner.string("email", notes).map(|text| addresses::normalise(&text)),
+        email: inner.lenient("email", notes, address),
         handle: inner.id("handle", notes)?,
         followers: inner.count("followers", notes),
         verified: inner.flag("verified", notes),
     };
     keep_rest("author", inner, leftovers);
     Ok(author)
+}
+
+/// Reads one address; what holds none would be a key that many share.
+fn address(value: Value) -> Result<String, Value> {
+    let found = value.as_str().and_then(|text| addresses::parse(text).into_iter().next());
+    found.map(|mailbox| mailbox.address).filter(|address| !address.is_empty()).ok_or(value)
 }
 
 fn customer(

@@ -16,10 +16,12 @@ pub(super) struct Case<'a> {
     pub model_urgency: Urgency,
     /// Confidence in it; 0 where its label is unknown.
     pub urgency_confidence: f64,
+    /// Confidence in its side (urgent or not); 0 where its label is unknown.
+    pub urgency_side: f64,
     /// Whether the policy knows the urgency's label.
     pub urgency_known: bool,
-    /// Confidence in the sentiment; 0 where its label is unknown.
-    pub sentiment_confidence: f64,
+    /// Confidence in the sentiment's side; 0 where its label is unknown.
+    pub sentiment_side: f64,
     /// Whether the policy knows the sentiment's label.
     pub sentiment_known: bool,
     /// Whether the sentiment is negative or very negative, however sure.
@@ -39,26 +41,31 @@ impl<'a> Case<'a> {
     pub(super) fn new(settings: &'a Settings, facts: &'a Facts) -> Self {
         let confidence = &settings.confidence;
         let urgency = Urgency::from_label(&facts.urgency.label);
-        let (model_urgency, urgency_confidence) = match urgency {
-            Some(urgency) => (urgency, probability(facts.urgency.confidence)),
-            None => (Urgency::Normal, 0.0),
+        let (model_urgency, urgency_confidence, urgency_side) = match urgency {
+            Some(urgency) => {
+                let side = facts.urgency.side(&confidence.urgency_sides);
+                (urgency, probability(facts.urgency.confidence), probability(side))
+            }
+            None => (Urgency::Normal, 0.0, 0.0),
         };
         let sentiment = facts.sentiment.label.as_str();
         let sentiment_known =
             matches!(sentiment, "very_negative" | "negative" | "neutral" | "positive" | "very_positive");
-        let sentiment_confidence = if sentiment_known { probability(facts.sentiment.confidence) } else { 0.0 };
+        let sentiment_side =
+            if sentiment_known { probability(facts.sentiment.side(&confidence.sentiment_sides)) } else { 0.0 };
         let mut case = Self {
             settings,
             facts,
             model_urgency,
             urgency_confidence,
+            urgency_side,
             urgency_known: urgency.is_some(),
-            sentiment_confidence,
+            sentiment_side,
             sentiment_known,
             negative: matches!(sentiment, "very_negative" | "negative"),
             very_negative: sentiment == "very_negative",
             positive: matches!(sentiment, "positive" | "very_positive")
-                && sentiment_confidence >= confidence.review_below,
+                && sentiment_side >= confidence.review_below,
             topic: facts.topic.as_ref().filter(|topic| probability(topic.score) >= confidence.topic_from),
             low_is_sure: false,
         };
@@ -107,7 +114,7 @@ impl<'a> Case<'a> {
     /// Whether urgency and sentiment are both sure enough not to need a review.
     pub(super) fn is_sure(&self) -> bool {
         let below = self.settings.confidence.review_below;
-        self.urgency_confidence >= below && self.sentiment_confidence >= below
+        self.urgency_side >= below && self.sentiment_side >= below
     }
 }
 

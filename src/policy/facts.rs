@@ -12,6 +12,21 @@ pub struct Scored {
     pub score: f64,
     /// Calibrated probability of `label`, 0 to 1.
     pub confidence: f64,
+    /// Calibrated probability of each class; where it is empty, `confidence` stands for all.
+    #[serde(default)]
+    pub probabilities: Vec<Labelled>,
+}
+
+impl Scored {
+    /// Probability that the label's side is right: the sum over the group of `sides` that holds it.
+    pub(super) fn side(&self, sides: &[Vec<String>]) -> f64 {
+        let group = sides.iter().find(|side| side.contains(&self.label));
+        let sum = group.map(|side| {
+            self.probabilities.iter().filter(|class| side.contains(&class.label)).map(|class| class.score).sum::<f64>()
+        });
+        // Rounded classes may add up to a little more than 1.
+        sum.filter(|sum| *sum > 0.0).map_or(self.confidence, |sum| sum.min(1.0))
+    }
 }
 
 /// A label with its calibrated probability.

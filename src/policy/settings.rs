@@ -89,6 +89,10 @@ impl Matrix {
 pub(super) struct Confidence {
     /// Below: to review.
     pub review_below: f64,
+    /// Groups of urgencies within which a mistake costs little.
+    pub urgency_sides: Vec<Vec<String>>,
+    /// Groups of sentiments within which a mistake costs little.
+    pub sentiment_sides: Vec<Vec<String>>,
     /// From here on low urgency is taken over.
     pub downgrade_from: f64,
     /// From here on a topic counts.

@@ -14,7 +14,7 @@ mod signature;
 mod words;
 
 pub use clean::{CleanText, Segment, TextOptions, clean, is_blank, source_text};
-pub use language::{Language, LanguageDetector};
+pub use language::{Language, LanguageDetector, UNSURE_BELOW};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]

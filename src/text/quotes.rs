@@ -22,7 +22,7 @@ static ATTRIBUTION: Pattern = LazyLock::new(|| {
     Regex::new(
         r"(?ix)^\W{0,3}(
             (on|le|el|il|em|op|am|den|le|în|dnia|w\s+dniu|a)\s.{4,260}\s
-                (wrote|a\s+écrit|escribi[óo]|ha\s+scritto|escreveu|schreef(\s+het\s+volgende)?|schrieb|skrev|napisał\(?a?\)?|kirjoitti|a\s+scris)\b.{0,120}[:：]
+                (wrote|a\s+écrit|escribi[óo]|ha\s+scritto|escreveu|schreef(\s+het\s+volgende)?|geschreven|schrieb|skrev|napisał\(?a?\)?|kirjoitti|a\s+scris)\b.{0,120}[:：]?
           | .{2,160}\s(wrote\s+on|schrieb\s+am|a\s+écrit\s+le|escribi[óo]\s+el|ha\s+scritto\s+il|escreveu\s+em|schreef\s+op)\s.{4,120}[:：]
           | \d{4}[-/.]\d{1,2}[-/.]\d{1,2}.{0,80}<[^<>\s]+@[^<>\s]+>\s*[:：]?
         )\W{0,3}$",
@@ -41,7 +41,7 @@ static ORIGINAL: Pattern = LazyLock::new(|| {
         |message\s+d['’]origine|message\s+original|mensaje\s+original|messaggio\s+originale|messaggio\s+original
         |mensagem\s+original|oorspronkelijk\s+bericht|originele\s+bericht|ursprungligt\s+meddelande|oprindelig\s+meddelelse
         |opprinnelig\s+melding|alkuperäinen\s+viesti|wiadomość\s+oryginalna|original\s+besked)
-        .{0,40}$",
+        .{0,300}$",
     )
     .ok()
 });
@@ -164,7 +164,7 @@ fn unmark_forwards(lines: &mut [Line]) {
     }
 }
 
-/// Lines that begin with `>`: two or more in the text, or one that is a paragraph of its own or
+/// Lines that begin with `>`: two or more in the text, or one that is the last paragraph or
 /// stands below an attribution.
 fn mark_angle_quotes(lines: &mut [Line]) {
     let quoted: Vec<usize> = (0..lines.len()).filter(|index| is_angle_quote(&lines[*index].plain)).collect();
@@ -174,15 +174,25 @@ fn mark_angle_quotes(lines: &mut [Line]) {
     {
         return;
     }
+    let mut list = false;
     for index in quoted {
-        lines[index].part = Part::Quoted;
+        let above = index.checked_sub(1).map(|above| &lines[above]);
+        // "My order:" with lines that begin with `>` directly below is the writer's own list.
+        list = match above {
+            Some(above) if is_angle_quote(&above.plain) => list,
+            Some(above) => ends_in_colon(&above.plain) && !below_attribution(lines, index),
+            None => false,
+        };
+        if !list {
+            lines[index].part = Part::Quoted;
+        }
     }
 }
 
-/// Reports whether a line is a paragraph of its own below another.
+/// Reports whether a line is the last paragraph, all by itself.
 fn stands_alone(lines: &[Line], index: usize) -> bool {
     let above = index.checked_sub(1).is_some_and(|above| lines[above].is_blank());
-    above && lines.get(index + 1).is_none_or(Line::is_blank)
+    above && lines[index + 1..].iter().all(Line::is_blank)
 }
 
 fn is_angle_quote(line: &str) -> bool {
@@ -219,7 +229,14 @@ fn attribution(lines: &[Line], first: usize) -> Option<usize> {
         if joined.len() > 400 {
             return None;
         }
-        if joined.chars().any(|letter| letter.is_ascii_digit()) && matches(&ATTRIBUTION, &joined) {
+        if !matches(&ATTRIBUTION, &joined) {
+            continue;
+        }
+        let dated = joined.chars().any(|letter| letter.is_ascii_digit());
+        let next = lines[last + 1..].iter().find(|line| !line.is_blank());
+        let above_quote = next.is_some_and(|next| is_angle_quote(&next.plain) || next.part == Part::Quoted);
+        let whole = ends_in_colon(&joined) || joined.ends_with('>') || matches(&MACHINE_MADE, &joined);
+        if whole && (dated || above_quote) {
             return Some(last);
         }
     }
@@ -240,16 +257,32 @@ fn mark_attributions(lines: &mut [Line]) {
         if above_quote {
             mark_range(&mut lines[first..=last]);
         } else {
-            let joined: Vec<&str> = lines[first..=last].iter().map(|line| line.plain.as_str()).collect();
-            let machine_made = matches(&MACHINE_MADE, &joined.join(" "));
             let quotes_below = last_quote.is_some_and(|quote| quote > last);
-            if machine_made && !quotes_below && !answers_inline(&lines[..first]) {
+            if !quotes_below && is_surely_copied(lines, first, last) && !answers_inline(&lines[..first]) {
                 mark_range(&mut lines[first..]);
                 return;
             }
         }
         first = last + 1;
     }
+}
+
+/// Reports whether what follows an attribution is a copy although it bears no marks: the attribution
+/// holds an address, or a time of day and stands between blank lines.
+fn is_surely_copied(lines: &[Line], first: usize, last: usize) -> bool {
+    let joined = joined(&lines[first..=last]);
+    let above = first.checked_sub(1).is_none_or(|above| lines[above].is_blank());
+    let apart = above && lines.get(last + 1).is_none_or(Line::is_blank);
+    ends_in_colon(&joined) && (joined.contains('@') || apart && matches(&MACHINE_MADE, &joined))
+}
+
+fn joined(lines: &[Line]) -> String {
+    let parts: Vec<&str> = lines.iter().map(|line| line.plain.as_str()).collect();
+    parts.join(" ")
+}
+
+fn ends_in_colon(line: &str) -> bool {
+    line.trim_end_matches(['*', '_', ' ']).ends_with([':', '：'])
 }
 
 /// Header blocks, separators and marks after which a copy of another message goes on to the end.
@@ -310,28 +343,21 @@ fn answers_inline(own: &[Line]) -> bool {
 
 /// A block of `From:`, `Sent:`, `To:`, `Subject:` lines in any of our languages, beginning here.
 fn is_header_block(lines: &[Line]) -> bool {
-    let Some(first) = lines.first().and_then(|line| header_key(&line.plain)) else {
-        return false;
-    };
-    if !FROM_KEYS.contains(&first.as_str()) {
-        return false;
-    }
-    let (mut sent, mut date, mut to, mut subject, mut address) = (false, false, false, false, false);
-    let below = lines[1..].iter().filter(|line| !line.is_blank()).take(6);
-    for line in lines.iter().take(1).chain(below) {
+    let (mut from, mut sent, mut date, mut to, mut subject, mut address) = (false, false, false, false, false, false);
+    for line in lines.iter().filter(|line| !line.is_blank()).take(7) {
+        let Some(key) = header_key(&line.plain) else {
+            break;
+        };
+        let key = key.as_str();
+        from |= FROM_KEYS.contains(&key);
+        sent |= SENT_KEYS.contains(&key);
+        date |= DATE_KEYS.contains(&key);
+        to |= TO_KEYS.contains(&key);
+        subject |= SUBJECT_KEYS.contains(&key);
         address |= line.plain.contains('@');
-        if let Some(key) = header_key(&line.plain) {
-            sent |= SENT_KEYS.contains(&key.as_str());
-            date |= DATE_KEYS.contains(&key.as_str());
-            to |= TO_KEYS.contains(&key.as_str());
-            subject |= SUBJECT_KEYS.contains(&key.as_str());
-            if subject {
-                break;
-            }
-        }
     }
     // "From: Berlin, To: Paris, Date: …" is somebody's journey.
-    subject && (sent || date || to) && (sent || address) || (sent && to && address)
+    from && (sent && (subject || (to && address)) || (subject && to && (date || address)))
 }
 
 fn header_key(line: &str) -> Option<String> {

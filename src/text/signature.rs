@@ -53,7 +53,7 @@ static MOBILE: Pattern = LazyLock::new(|| {
             (\s(my|the|an?|der|dem|die|la|meinem|meiner|einem|mon|ma|mi|meu|minha|mio|il|mijn|een|outlook\s+for|mail\s+for|mobile|proton|yahoo|samsung|huawei|mobiler?|un|une|uma?|courrier\s+pour|correo\s+para|e-?mail\s+para|l['’]?application))*
             \s?(iphone|ipad|ipod|android|galaxy|samsung|huawei|xiaomi|redmi|pixel|oneplus|blackberry|nokia|mobil\w*|m[óo]vil|celular|cellulare|telem[óo]vel|phone|smartphone|telefon\w*|téléphone|telefoon|handy|tablet\w*|tablette|windows|ios|outlook|proton\s?mail|yahoo\s?mail|gmx|web\.de|mail|aol|app|device|gerät)
             (\s(mobile|mobil|phone|smartphone|tablet|galaxy|app|mail|pro|max|mini|plus|ultra|for|für|pour|para|per|voor|gesendet|ios|android|windows|iphone|ipad|device|gerät|e-?mail|on|\d{1,3}|[a-z]\d{1,3}))*
-        | von\s+mein(em|er)\s(iphone|ipad|android\w*|samsung|galaxy|handy|smartphone|mobiltelefon|tablet|huawei|mobilger\w*)(\s\w+)?\s(gesendet|geschickt)
+        | von\s+mein(em|er)\s(iphone|ipad|android\w*|samsung|galaxy|handy|smartphone|mobiltelefon|tablet|huawei|mobilger\w*)(\s\w+){0,3}\s(gesendet|geschickt)
         | diese\s+nachricht\s+wurde\s+von\s+meinem\s.{3,40}gesendet(\s+mit\s.{3,20})?
         | (get|holen\s+sie\s+sich|télécharge[rz]|obtenir|obtener|obtén|descargar|scarica|ottieni|obter|download)\s+outlook\s+(for|für|pour|para|per|voor)\s+(ios|android|mac).{0,60}
         | outlook\s+(für|voor|for)\s+(ios|android|mac)\s+(beziehen|downloaden|herunterladen).{0,60}

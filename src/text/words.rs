@@ -6,7 +6,7 @@
 pub(super) const WORDS: [(&str, &str); 23] = [
     (
         "en",
-        "the and you your yours that this these those was were are is am i i'm i've i'd you're it's its isn't don't doesn't didn't can't won't wasn't what when where why who which how have has had been being will would could should can of to for with from they them their there he she we our us my mine me it not but or if so as at by an on in out about just now still any some get got than then been here very too please thanks thank hello hi hey help sorry yes order delivery refund account need want never always because after before again after still cant dont wont im ive does did do really back only over even more all no one",
+        "no dear the and you your yours that this these those was were are is am i i'm i've i'd you're it's its isn't don't doesn't didn't can't won't wasn't what when where why who which how have has had been being will would could should can of to for with from they them their there he she we our us my mine me it not but or if so as at by an on in out about just now still any some get got than then been here very too please thanks thank hello hi hey help sorry yes order delivery refund account need want never always because after before again after still cant dont wont im ive does did do really back only over even more all no one",
     ),
     (
         "de",
@@ -22,7 +22,7 @@ pub(super) const WORDS: [(&str, &str); 23] = [
     ),
     (
         "it",
-        "il lo la gli le i un una uno e è non che di in per con su da del della dei delle degli dal dalla al alla ai alle nel nella sul sulla mi ti si ci vi mio mia miei mie suo sua tuo vostro vostra nostro ma se come più molto anche sono sei siamo siete era ho hai ha abbiamo avete hanno essere stato stata fatto fare questo questa questi queste quello quando dove perché cosa chi quale già ancora sempre mai ciao buongiorno buonasera salve grazie aiuto ordine consegna rimborso conto prego scusate vorrei posso può ora oggi tutto tutti niente solo senza dopo prima cui io lei voi",
+        "no il lo la gli le i un una uno e è non che di in per con su da del della dei delle degli dal dalla al alla ai alle nel nella sul sulla mi ti si ci vi mio mia miei mie suo sua tuo vostro vostra nostro ma se come più molto anche sono sei siamo siete era ho hai ha abbiamo avete hanno essere stato stata fatto fare questo questa questi queste quello quando dove perché cosa chi quale già ancora sempre mai ciao buongiorno buonasera salve grazie aiuto ordine consegna rimborso conto prego scusate vorrei posso può ora oggi tutto tutti niente solo senza dopo prima cui io lei voi",
     ),
     (
         "pt",

@@ -7,28 +7,34 @@ use super::super::levels::{Impact, Urgency};
 
 /// An unsure model means a review; it never lowers the priority (R22, 3c).
 pub(super) fn low_confidence(case: &Case<'_>, draft: &mut Draft) {
-    let (urgency, sentiment) = (&case.facts.urgency, &case.facts.sentiment);
-    let below = case.settings.confidence.review_below;
-    if case.urgency_confidence < below {
-        let text = doubt("urgency", &urgency.label, case.urgency_known, case.urgency_confidence);
-        let value = shown(case.urgency_confidence);
-        let reason = draft.because(RuleName::LowConfidence, "urgency", value, text);
+    let confidence = &case.settings.confidence;
+    if case.urgency_side < confidence.review_below {
+        let side = side_of(&confidence.urgency_sides, &case.facts.urgency.label);
+        let text = doubt("urgency", &side, case.urgency_known, case.urgency_side);
+        let reason = draft.because(RuleName::LowConfidence, "urgency", shown(case.urgency_side), text);
         draft.review(reason, ReviewCause::LowConfidenceUrgency);
     }
-    if case.sentiment_confidence < below {
-        let known = case.sentiment_known;
-        let text = doubt("sentiment", &sentiment.label, known, case.sentiment_confidence);
-        let value = shown(case.sentiment_confidence);
-        let reason = draft.because(RuleName::LowConfidence, "sentiment", value, text);
+    if case.sentiment_side < confidence.review_below {
+        let side = side_of(&confidence.sentiment_sides, &case.facts.sentiment.label);
+        let text = doubt("sentiment", &side, case.sentiment_known, case.sentiment_side);
+        let reason = draft.because(RuleName::LowConfidence, "sentiment", shown(case.sentiment_side), text);
         draft.review(reason, ReviewCause::LowConfidenceSentiment);
     }
 }
 
+/// The labels of a label's side, as a reader says them: "high or critical".
+fn side_of(sides: &[Vec<String>], label: &str) -> String {
+    match sides.iter().find(|side| side.iter().any(|known| known == label)) {
+        Some(side) => side.iter().map(|label| words(label)).collect::<Vec<_>>().join(" or "),
+        None => words(label),
+    }
+}
+
 /// Why a class should be checked, as a sentence.
-fn doubt(noun: &str, label: &str, known: bool, confidence: f64) -> String {
+fn doubt(noun: &str, side: &str, known: bool, confidence: f64) -> String {
     if known {
-        let (sure, label) = (percent(confidence), words(label));
-        format!("the model is only {sure} sure that the {noun} is {label}: a person should check")
+        let sure = percent(confidence);
+        format!("the model is only {sure} sure that the {noun} is {side}: a person should check")
     } else {
         format!("the model gave no {noun} that the policy knows: a person should check")
     }

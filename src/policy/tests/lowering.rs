@@ -38,9 +38,25 @@ fn low_confidence_means_review_and_lowers_nothing() {
             assert_eq!(sentiment.review.causes, [ReviewCause::LowConfidenceSentiment]);
             let why = reason(&urgency, RuleName::LowConfidence);
             assert_eq!(why.effect, "review");
-            assert_eq!(why.text, "the model is only 59% sure that the urgency is normal: a person should check");
+            assert_eq!(why.text, "the model is only 59% sure that the urgency is low or normal: a person should check");
         }
     }
+}
+
+#[test]
+fn doubt_is_about_the_side_and_not_about_the_exact_level() {
+    let with = |label: &str, probabilities: [f64; 4]| {
+        let mut facts = ordinary().urgency(label, 0.3);
+        facts.urgency.probabilities = ["low", "normal", "high", "critical"]
+            .into_iter()
+            .zip(probabilities)
+            .map(|(label, score)| super::labelled(label, score))
+            .collect();
+        decide(&facts).review.needed
+    };
+    assert!(!with("high", [0.1, 0.3, 0.3, 0.3]), "urgent for sure, whether high or critical");
+    assert!(with("high", [0.1, 0.35, 0.3, 0.25]), "urgent with 55 % only");
+    assert!(!with("normal", [0.35, 0.3, 0.25, 0.1]));
 }
 
 #[test]

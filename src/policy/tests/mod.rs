@@ -35,7 +35,7 @@ pub(super) fn time(text: &str) -> Timestamp {
 }
 
 pub(super) fn scored(label: &str, score: f64, confidence: f64) -> Scored {
-    Scored { label: label.to_owned(), score, confidence }
+    Scored { label: label.to_owned(), score, confidence, probabilities: Vec::new() }
 }
 
 pub(super) fn labelled(label: &str, score: f64) -> Labelled {

@@ -51,7 +51,12 @@ const SIGNALS: &[&str] = &[
 ];
 
 fn any_scored(known: &'static [&'static str]) -> impl Strategy<Value = Scored> {
-    (label(known), number(), number()).prop_map(|(label, score, confidence)| Scored { label, score, confidence })
+    (label(known), number(), number()).prop_map(|(label, score, confidence)| Scored {
+        label,
+        score,
+        confidence,
+        probabilities: Vec::new(),
+    })
 }
 
 fn any_labelled(known: &'static [&'static str]) -> impl Strategy<Value = Labelled> {

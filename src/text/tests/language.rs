@@ -49,6 +49,8 @@ fn is_honest_about_nothing() {
     for text in [
         "",
         " \n",
+        "No.",
+        "a b c",
         "4711",
         "😡😡😡",
         "?!",

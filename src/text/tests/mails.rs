@@ -104,6 +104,24 @@ const QUOTES: &[(&str, &str)] = &[
         "No, it is not.",
     ),
     ("Deep history.\n\n>> older\n> new\n>>> oldest", "Deep history."),
+    // No colon, no address, one line for all
+    ("Geld zurück bitte!\n\nAm 06.01.26 um 09:12 schrieb help@shop.example\n\n> Hallo", "Geld zurück bitte!"),
+    ("Neen.\n\nOp 6 jan. 2026 om 09:12 heeft Winkel <help@shop.example> het volgende geschreven:\n\n> Hallo", "Neen."),
+    ("Não.\n\nEm ter., 6 de jan. de 2026, 09:12, Loja escreveu:\n\nOlá Joana", "Não."),
+    (
+        "Waiting.\n\n-------- Original message --------From: Shop <a@b.c> Date: 06/01/2026 09:12 (GMT+00:00) To: j@x.org Subject: Help",
+        "Waiting.",
+    ),
+    (
+        "Danke\n\nGesendet: Dienstag, 06. Januar 2026 um 09:12 Uhr\nVon: \"Shop\" <a@b.c>\nAn: j@x.org\nBetreff: Hilfe\nHallo",
+        "Danke",
+    ),
+    ("Grazie a tutti.\n\n> Da: Negozio <a@b.c>\n> Oggetto: Ordine\n> Salve", "Grazie a tutti."),
+    // No date
+    (
+        "No idea, will look.\n\nOn Wed, Streamhollow wrote:\n> Please restart your device.\n> Your case stays open.",
+        "No idea, will look.",
+    ),
     // A company's words, cited alone below one's own
     ("I asked for a person.\n\nGus\n\n> Get EXCITED, Gus! Only 5 days until Crete!", "I asked for a person.\n\nGus"),
     ("All sorted.\n\n-----\n> old\n> words", "All sorted."),
@@ -150,6 +168,11 @@ const KEPT: &[&str] = &[
     "Sent from my iPhone I could not log in, from the laptop I can.",
     "The wheel is loose.\n\nRegards\nUlla\nCustomer no. 118-20-7",
     "> what I wanted to say\nwas this: it is late.",
+    "I got this:\n\n> Dear customer, we are sorry.\n\nYou will be.",
+    "Gesendet: Dienstag, 06. Januar 2026 um 09:12 Uhr\nVon: \"Shop\" <a@b.c>\nAn: j@x.org\nBetreff: Hilfe\nHallo",
+    "Dear team\nOn 3 January at 10:30 your driver wrote:\nnot at home. I was at home.\nPlease redeliver.",
+    "My details:\nFrom: jane@x.org\nDate: 3 May\nSubject: warranty\nIt broke.",
+    "Hi\nMy order:\n> Lamp\n> Chair\nboth came broken",
     "Cheers\nstill no answer from anybody at your place",
     "MfG\nPS: die Kaffeemaschine ist auch kaputt",
     "Saludos\n¿Cuándo llega?",
@@ -172,6 +195,7 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("The app crashes.\n\nSent from Yahoo Mail on Android", "The app crashes."),
     ("The app crashes.\n\nGet Outlook for Android<https://aka.ms/x>", "The app crashes."),
     ("Die App stürzt ab.\n\nVon meinem iPhone gesendet", "Die App stürzt ab."),
+    ("Die App stürzt ab.\n\nVon meinem Samsung Galaxy Smartphone gesendet.", "Die App stürzt ab."),
     ("Die App stürzt ab.\n\nGesendet mit der GMX Mail App", "Die App stürzt ab."),
     ("Die App stürzt ab.\n\nOutlook für iOS beziehen<https://aka.ms/x>", "Die App stürzt ab."),
     ("L'appli plante.\n\nEnvoyé de mon iPhone", "L'appli plante."),
