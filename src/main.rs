@@ -99,17 +99,14 @@ fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
             logging(LogFormat::Text, "warn")?;
             let mut out = std::io::stdout().lock();
             let mut errors = std::io::stderr();
-            let summary = match file {
-                Some(path) => {
-                    let file = std::fs::File::open(&path)
-                        .map_err(|error| CommandError::Failed(format!("cannot read `{}`: {error}", path.display())))?;
-                    let source = path.display().to_string();
-                    commands::score::score(&config, BufReader::new(file), &source, channel, &mut out, &mut errors)?
-                }
-                None => {
-                    let input = BufReader::new(std::io::stdin());
-                    commands::score::score(&config, input, "stdin", channel, &mut out, &mut errors)?
-                }
+            let summary = if let Some(path) = file {
+                let file = std::fs::File::open(&path)
+                    .map_err(|error| CommandError::Failed(format!("cannot read `{}`: {error}", path.display())))?;
+                let source = path.display().to_string();
+                commands::score::score(&config, BufReader::new(file), &source, channel, &mut out, &mut errors)?
+            } else {
+                let input = BufReader::new(std::io::stdin());
+                commands::score::score(&config, input, "stdin", channel, &mut out, &mut errors)?
             };
             if summary.bad > 0 {
                 return Ok(ExitCode::from(EXIT_FAILED));

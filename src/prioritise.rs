@@ -128,12 +128,15 @@ fn facts(scored: &ScoredMessage) -> Facts {
         label: scores.label.clone(),
         score: scores.score,
         confidence: scores.confidence,
-        probabilities: scores.probabilities.iter().map(labelled).collect(),
+        probabilities: scores
+            .probabilities
+            .iter()
+            .map(|(label, &score)| Labelled { label: label.clone(), score })
+            .collect(),
     };
     let social = message.social.as_ref();
-    let private = social.is_some_and(|social| {
-        social.visibility == Some(Visibility::Private) || social.kind == Some(SocialKind::Dm)
-    });
+    let private = social
+        .is_some_and(|social| social.visibility == Some(Visibility::Private) || social.kind == Some(SocialKind::Dm));
     Facts {
         channel: message.channel.as_str().to_owned(),
         sub_channel: message.sub_channel.clone(),
@@ -205,5 +208,92 @@ impl Processor for PrioritiseProcessor {
 
     fn dead_letter(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
         refuse(&self.config.topics.dlq, STAGE, None, work, class, message, attempts)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::kafka::TopicPartition;
+    use crate::message::{InboundMessage, SourcePosition};
+
+    /// A scored record as SCORE writes it; numbers fixed, so that the ticket below is golden.
+    const SCORED: &str = include_str!("../tests/fixtures/scored.json");
+
+    fn work(payload: &str) -> Work {
+        let message = InboundMessage {
+            position: SourcePosition { topic: "triage.scored".into(), partition: 0, offset: 7 },
+            key: Some("c-1".into()),
+            payload: Some(payload.to_owned().into()),
+            headers: vec![("traceparent".into(), Some("00-1".into())), ("other".into(), None)],
+            timestamp_ms: Some(1_780_000_000_000),
+        };
+        Work { message: Arc::new(message), source: TopicPartition::new("triage.scored", 0), epoch: 1, partition_id: 0 }
+    }
+
+    fn processor(change: impl FnOnce(&mut crate::config::Settings)) -> PrioritiseProcessor {
+        let config = Config::from_text("", "test", []).unwrap().with(change).unwrap();
+        PrioritiseProcessor::new(
+            &config,
+            Arc::new(Policy::default_policy().unwrap()),
+            Arc::new(Metrics::new().unwrap()),
+        )
+    }
+
+    #[test]
+    fn a_ticket_is_golden() {
+        let scored: ScoredMessage = serde_json::from_str(SCORED).unwrap();
+        let now = "2026-11-27T10:15:02Z".parse().unwrap();
+        let ticket = decide(scored, &Policy::default_policy().unwrap(), now);
+        insta::assert_json_snapshot!(ticket, { ".policy.digest" => "[digest]" });
+    }
+
+    #[test]
+    fn a_ticket_goes_to_its_topic_once_with_routing_and_trace_headers() {
+        let finished = processor(|_| {}).process(work(SCORED));
+        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
+        assert_eq!(topics, ["triage.tickets.p1"]);
+        let names: Vec<_> = finished.outputs[0].headers.iter().map(|(name, _)| name.as_str()).collect();
+        for wanted in ["ce_id", "ce_type", "ce_dataschema", "triage-priority", "triage-human-required", "traceparent"] {
+            assert!(names.contains(&wanted), "{wanted}: {names:?}");
+        }
+        assert!(!names.contains(&"other"));
+    }
+
+    #[test]
+    fn copies_and_structured_events_by_configuration() {
+        let processor = processor(|settings| {
+            settings.topics.tickets_copy = true;
+            settings.output.envelope = crate::config::Envelope::Structured;
+        });
+        let finished = processor.process(work(SCORED));
+        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
+        assert_eq!(topics, ["triage.tickets", "triage.tickets.p1"]);
+        let event: serde_json::Value = serde_json::from_slice(finished.outputs[1].payload.as_ref().unwrap()).unwrap();
+        assert_eq!(event["type"], "org.undertone.ticket.triaged.v1");
+        assert_eq!(event["data"]["priority"]["level"], "P1");
+    }
+
+    #[test]
+    fn doubt_is_published_beside_the_ticket() {
+        let doubtful = SCORED.replace(
+            "\"language\":{\"code\":\"en\",\"confidence\":0.99,\"supported\":true}",
+            "\"language\":{\"code\":\"xx\",\"confidence\":0.1,\"supported\":false}",
+        );
+        assert_ne!(doubtful, SCORED);
+        let finished = processor(|_| {}).process(work(&doubtful));
+        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
+        assert_eq!(topics, ["triage.tickets.p1", "triage.review"]);
+    }
+
+    #[test]
+    fn what_is_no_scored_message_becomes_a_dead_letter_without_its_text() {
+        let finished = processor(|_| {}).process(work("{\"kind\": \"secret words\"}"));
+        assert_eq!(finished.outputs[0].topic, "triage.dlq");
+        let message = finished.outputs[0].headers.iter().find(|(name, _)| name == "__triage.errors.message").unwrap();
+        assert!(!String::from_utf8_lossy(message.1.as_ref().unwrap()).contains("secret"));
     }
 }

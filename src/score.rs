@@ -20,7 +20,10 @@ use crate::config::Config;
 use crate::kafka::{ErrorHeaders, Finished, OutputRecord, Processor, Work, dead_letter};
 use crate::message::filter::{Evidence as FilterEvidence, FilterReason, filter};
 use crate::message::{Channel, CustomerMessage, Decoded, InboundLimits, InboundMessage, decode};
-use crate::model::{EncodedText, Engine, EngineLimits, InferenceError, Job, Manifest, Model, ModelError, ModelInput, Scored, WindowTokenizer};
+use crate::model::{
+    EncodedText, Engine, EngineLimits, InferenceError, Job, Manifest, Model, ModelError, ModelInput, Scored,
+    WindowTokenizer,
+};
 use crate::operate::{Count, Metrics, Outcome};
 use crate::policy::{Policy, Priority};
 use crate::text::{CleanText, LanguageDetector, TextOptions, clean};
@@ -91,7 +94,9 @@ impl Scoring {
                 max_payload_bytes: limits.max_payload_bytes,
                 max_nesting: limits.max_nesting,
                 max_text_bytes: limits.max_text_bytes,
-                future_tolerance: SignedDuration::from_secs(i64::try_from(limits.future_tolerance_seconds).unwrap_or(i64::MAX)),
+                future_tolerance: SignedDuration::from_secs(
+                    i64::try_from(limits.future_tolerance_seconds).unwrap_or(i64::MAX),
+                ),
                 max_extra_bytes: limits.max_extra_bytes,
             },
             text: TextOptions {
@@ -143,13 +148,24 @@ impl Scoring {
             Err(error) => return Prepared::Refused { class: "tokenizer", message: error.to_string() },
         };
         self.metrics.step(channel, "tokenise", started.elapsed());
-        let due = self.policy.due_by(message.channel.as_str(), message.sub_channel.as_deref(), Priority::P3, message.received_at);
+        let due = self.policy.due_by(
+            message.channel.as_str(),
+            message.sub_channel.as_deref(),
+            Priority::P3,
+            message.received_at,
+        );
         let due_ms = due.map_or(i64::MAX, Timestamp::as_millisecond);
         Prepared::Ready(Box::new(Ready { message: *message, clean, input, encoded, due_ms }))
     }
 
     /// Joins a message with the verdict of the model.
-    pub fn scored(&self, original: &InboundMessage, message: CustomerMessage, clean: CleanText, verdict: Verdict) -> ScoredMessage {
+    pub fn scored(
+        &self,
+        original: &InboundMessage,
+        message: CustomerMessage,
+        clean: CleanText,
+        verdict: Verdict,
+    ) -> ScoredMessage {
         ScoredMessage::new(original, message, clean, verdict, &self.manifest, self.config.output.include_text)
     }
 
@@ -205,7 +221,9 @@ impl Scoring {
         let channel = self.channel(&work.source.topic);
         let output = OutputRecord {
             topic: self.config.topics.filtered.clone(),
-            key: message.map(|message| Bytes::from(message.conversation_id.clone())).or_else(|| work.message.key.clone()),
+            key: message
+                .map(|message| Bytes::from(message.conversation_id.clone()))
+                .or_else(|| work.message.key.clone()),
             payload: Some(payload),
             headers,
             timestamp_ms: work.message.timestamp_ms,
@@ -275,7 +293,8 @@ impl ScoreProcessor {
             move |scored: Scored<Tag>| push(&finished, scoring.deliver(scored))
         };
         let metrics = Arc::clone(&scoring.metrics);
-        let observe = move |report: crate::model::BatchReport| metrics.batch(report.rows, report.tokens, report.duration);
+        let observe =
+            move |report: crate::model::BatchReport| metrics.batch(report.rows, report.tokens, report.duration);
         let engine = Arc::new(Engine::start(model, limits, deliver, observe)?);
         let capacity = scoring.channels.len().max(1) * config.limits.in_flight_messages;
         let (to_tokenizers, work) = bounded::<Work>(capacity);
@@ -304,7 +323,8 @@ impl Scoring {
         match scored.result {
             Ok((scores, evidence)) => {
                 let inference_ms = crate::model::round4(scored.inference.as_secs_f64() * 1000.0);
-                let verdict = Verdict { scores, evidence, chunks: scored.chunks, truncated: scored.truncated, inference_ms };
+                let verdict =
+                    Verdict { scores, evidence, chunks: scored.chunks, truncated: scored.truncated, inference_ms };
                 self.finish_scored(work, message, clean, verdict)
             }
             Err(error) => {

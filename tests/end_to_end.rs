@@ -1,6 +1,6 @@
 //! The worker on a real Apache Kafka, with the shipped model: n in = n out under read_committed.
 #![cfg(feature = "broker-tests")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod support;
 
@@ -83,10 +83,15 @@ fn messages(channel: &str, count: usize) -> Vec<NewRecord> {
                 2 => "Great service, I am delighted.",
                 _ => "The app crashes whenever I open my invoice, since yesterday, and I have written twice already.",
             };
-            let mut message = json!({ "id": id, "conversation_id": conversation, "text": text, "sent_at": "2026-11-28T10:00:00Z" });
+            let mut message =
+                json!({ "id": id, "conversation_id": conversation, "text": text, "sent_at": "2026-11-28T10:00:00Z" });
             let record = match index % 21 {
                 6 => return NewRecord::new("{\"id\": \"broken").key(conversation),
-                13 => return NewRecord::new([0xff, 0xfe, b'{', b'}']).key(conversation).header("traceparent", "00-ab-cd-01"),
+                13 => {
+                    return NewRecord::new([0xff, 0xfe, b'{', b'}'])
+                        .key(conversation)
+                        .header("traceparent", "00-ab-cd-01");
+                }
                 20 => {
                     message["author"] = json!({ "type": "bot" });
                     NewRecord::new(message.to_string())
@@ -134,14 +139,16 @@ fn feed(setup: &Setup, per_channel: usize) -> Vec<String> {
 
 #[test]
 fn nothing_is_lost_or_doubled_across_a_kill() {
-    let Some(setup) = Setup::new("kill", "[delivery]\ntransaction_timeout_ms = 4000\nsession_timeout_ms = 6000") else { return };
+    let Some(setup) = Setup::new("kill", "[delivery]\ntransaction_timeout_ms = 4000\nsession_timeout_ms = 6000") else {
+        return;
+    };
     let mut inputs = feed(&setup, 150);
     let mut worker = Worker::start(&setup.config, "w-0", &[]);
     worker.wait_ready();
     // In the middle of the work: some outcomes are there, most are not.
     let early = setup.kafka.read_committed(
         &[&setup.topic("filtered"), &setup.topic("dlq"), &setup.topic("tickets.p3")],
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         |records| records.len() >= 10,
     );
     assert!(early.len() >= 10, "{}", worker.log());
@@ -151,7 +158,13 @@ fn nothing_is_lost_or_doubled_across_a_kill() {
     let outcomes = setup.outcomes(inputs.len());
     let (lost, doubled) = lost_and_doubled(&inputs, &outcomes);
     assert_eq!((&lost, &doubled), (&vec![], &vec![]), "log:\n{}", worker.log());
-    println!("end to end: {} in = {} out, lost {}, doubled {}", inputs.len(), outcomes.len(), lost.len(), doubled.len());
+    println!(
+        "end to end: {} in = {} out, lost {}, doubled {}",
+        inputs.len(),
+        outcomes.len(),
+        lost.len(),
+        doubled.len()
+    );
 
     // Order within each conversation: the source offsets of its tickets grow within a topic partition.
     let mut last: BTreeMap<(String, i32, String), i64> = BTreeMap::new();
@@ -265,7 +278,8 @@ fn validate_asks_the_brokers() {
     let Some(setup) = Setup::new("validate", "") else { return };
     let good = undertone(&["validate"], &setup.config);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
-    let text = std::fs::read_to_string(&setup.config).unwrap().replace(&format!("{}.review", setup.prefix), "no.such.review");
+    let text =
+        std::fs::read_to_string(&setup.config).unwrap().replace(&format!("{}.review", setup.prefix), "no.such.review");
     std::fs::write(&setup.config, text).unwrap();
     let bad = undertone(&["validate"], &setup.config);
     assert_eq!(bad.status.code(), Some(78));

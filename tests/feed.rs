@@ -18,17 +18,24 @@ use undertone::score::{Prepared, Scoring};
 fn every_sample_ends_as_expected() {
     let config = Config::from_text("", "x", [])
         .unwrap()
-        .with(|settings| settings.model.path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model")))
+        .with(|settings| {
+            settings.model.path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model"));
+        })
         .unwrap();
     let model = Model::load(&config.model).unwrap();
-    let scoring = Scoring::new(&config, &model, Arc::new(Policy::default_policy().unwrap()), Arc::new(Metrics::new().unwrap()));
+    let scoring =
+        Scoring::new(&config, &model, Arc::new(Policy::default_policy().unwrap()), Arc::new(Metrics::new().unwrap()));
     let now = Timestamp::now();
     let mut wrong = Vec::new();
     for (line, sample) in feed::records(&config, now).unwrap().into_iter().enumerate() {
         let Some(expect) = sample.expect else { continue };
         let record = sample.record;
         let inbound = InboundMessage {
-            position: SourcePosition { topic: record.topic.clone(), partition: 0, offset: i64::try_from(line).unwrap() },
+            position: SourcePosition {
+                topic: record.topic.clone(),
+                partition: 0,
+                offset: i64::try_from(line).unwrap(),
+            },
             key: record.key,
             payload: record.payload,
             headers: record.headers,

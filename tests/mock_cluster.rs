@@ -43,7 +43,10 @@ fn survive(bench: &Bench, disturb: impl FnOnce(&MockCluster<'static, DefaultProd
     let mut expected = BTreeSet::new();
     for index in 0..COUNT {
         let id = format!("m-{index}");
-        let payload = format!("{{\"id\":\"{id}\",\"text\":\"hello, message {index} of many\",\"session_id\":\"s-{}\"}}", index % 5);
+        let payload = format!(
+            "{{\"id\":\"{id}\",\"text\":\"hello, message {index} of many\",\"session_id\":\"s-{}\"}}",
+            index % 5
+        );
         expected.insert(id);
         let record = OutputRecord {
             topic: "support.chat".into(),
@@ -64,7 +67,7 @@ fn survive(bench: &Bench, disturb: impl FnOnce(&MockCluster<'static, DefaultProd
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         let reader = PlainReader::connect(config, &names).unwrap();
         let mut seen: HashSet<String> = HashSet::new();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while seen.len() < COUNT && Instant::now() < deadline && !running.is_finished() {
             if let Ok(Some(record)) = reader.poll(Duration::from_millis(100)) {
                 let ticket: serde_json::Value = serde_json::from_slice(&record.payload.unwrap()).unwrap();
@@ -102,7 +105,10 @@ fn a_commit_that_must_be_aborted_is_done_again() {
     let result = survive(&bench, |cluster| {
         cluster.request_errors(
             RDKafkaApiKey::TxnOffsetCommit,
-            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID],
+            &[
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+            ],
         );
     });
     assert_eq!(result, Ok(()));

@@ -1,6 +1,6 @@
 //! The shipped model through the whole model room: the numbers its training wrote down, and a score
 //! that depends on the message alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -86,7 +86,8 @@ fn score_all(model: &Model, texts: &[&str], threads: usize, batch_tokens: usize)
     let (send, receive) = mpsc::channel::<Scored<usize>>();
     let send = std::sync::Mutex::new(send);
     let limits = EngineLimits { threads, batch_tokens, late_share: 0.3 };
-    let engine = Engine::start(model, limits, move |scored| send.lock().unwrap().send(scored).unwrap(), |_| {}).unwrap();
+    let engine =
+        Engine::start(model, limits, move |scored| send.lock().unwrap().send(scored).unwrap(), |_| {}).unwrap();
     for (tag, text) in texts.iter().enumerate() {
         let encoded = model.tokenizer.encode(text).unwrap();
         engine.submit(Job { tag, input: ModelInput::new(None, text), encoded, partition: 0, due_ms: i64::MAX });
@@ -124,7 +125,8 @@ fn politeness_and_rage_do_not_decide_urgency() {
 #[test]
 fn the_worst_passage_of_a_long_message_is_not_lost() {
     let model = load("models/undertone-small");
-    let calm = "The delivery went well, the driver was friendly and the chair looks good in the living room. ".repeat(60);
+    let calm =
+        "The delivery went well, the driver was friendly and the chair looks good in the living room. ".repeat(60);
     let alarm = "While I write this the charger is burning and there is smoke in the room, my daughter is hurt. ";
     let with = format!("{calm}{alarm}{calm}");
     let found = score_all(&model, &[&calm, &with, alarm], 2, 1024);

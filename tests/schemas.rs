@@ -10,10 +10,8 @@ use undertone::config::Config;
 #[test]
 fn the_files_in_schemas_are_what_the_code_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    let mut files: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut files: Vec<String> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let mut names: Vec<String> = schemas().iter().map(|(name, _)| format!("{name}.json")).collect();
     names.sort();

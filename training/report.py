@@ -110,7 +110,7 @@ def main() -> None:
     cuts_table = table({f"{view}: {how}": figures(truth, which, views[view])
                         for view in ("dev, real", "dev, written", "other real")
                         for how, which in (("by cost", got), ("0.5", neutral))},
-                       [name for name in FIGURES if "ur" in name or "critical" in name])
+                       [name for name in FIGURES if name.startswith(("urgen", "critical"))])
     codes = [c for c in ("en", "de", "es", "fr", "it", "nl", "pt") if (language == c).any()]
     language_table = table({f"{c} ({(language == c).sum()})": figures(truth, got, language == c) for c in codes})
 

@@ -71,7 +71,8 @@ pub fn records(config: &Config, now: Timestamp) -> Result<Vec<FeedRecord>, Comma
             let line: FeedLine = serde_json::from_str(line).map_err(|error| fail(error.to_string()))?;
             let channel = defaults.get(&line.topic).ok_or_else(|| fail(format!("unknown topic `{}`", line.topic)))?;
             // Where the configuration reads no such channel, the record has nowhere to go.
-            let topic = config.topics.inputs.iter().find(|(_, known)| *known == channel).map(|(topic, _)| topic.clone());
+            let topic =
+                config.topics.inputs.iter().find(|(_, known)| *known == channel).map(|(topic, _)| topic.clone());
             let payload = if line.tombstone {
                 None
             } else if let Some(mut value) = line.value {
@@ -121,12 +122,13 @@ fn time_of(text: &str, now: Timestamp) -> Option<String> {
         None => 0,
         Some(unit) => {
             let number: i64 = offset.strip_suffix(unit)?.parse().ok()?;
-            number * match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3600,
-                _ => return None,
-            }
+            number
+                * match unit {
+                    's' => 1,
+                    'm' => 60,
+                    'h' => 3600,
+                    _ => return None,
+                }
         }
     };
     Some(now.checked_add(SignedDuration::from_secs(seconds)).ok()?.to_string())
@@ -177,7 +179,12 @@ mod tests {
         let records = records(&config, now).unwrap();
         assert!(records.len() >= 200, "{}", records.len());
         for record in &records {
-            let text = record.record.payload.as_ref().map(|payload| String::from_utf8_lossy(payload).into_owned()).unwrap_or_default();
+            let text = record
+                .record
+                .payload
+                .as_ref()
+                .map(|payload| String::from_utf8_lossy(payload).into_owned())
+                .unwrap_or_default();
             assert!(!text.contains("{{now"), "{text}");
         }
         assert!(config.topics.inputs.keys().all(|topic| records.iter().any(|record| &record.record.topic == topic)));

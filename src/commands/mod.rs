@@ -64,8 +64,9 @@ pub fn load_policy(config: &Config) -> Result<Arc<Policy>, CommandError> {
     let (place, loaded) = match &config.policy.path {
         None => ("built-in policy".to_owned(), Policy::default_policy()),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| CommandError::Setting(format!("cannot read `{}` (`policy.path`): {error}", path.display())))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                CommandError::Setting(format!("cannot read `{}` (`policy.path`): {error}", path.display()))
+            })?;
             (path.display().to_string(), Policy::from_toml(&text))
         }
     };

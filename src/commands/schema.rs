@@ -23,7 +23,8 @@ pub fn print(name: Option<&str>) -> Result<(), CommandError> {
         None => {
             for (name, schema) in &schemas {
                 let about = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
-                writeln!(out, "{name:<32} {}", about.lines().next().unwrap_or_default()).map_err(CommandError::failed)?;
+                writeln!(out, "{name:<32} {}", about.lines().next().unwrap_or_default())
+                    .map_err(CommandError::failed)?;
             }
         }
         Some(name) => {

@@ -10,7 +10,11 @@ use crate::model::Model;
 /// Checks everything and says what was checked.
 pub fn validate(config: &Config, offline: bool, out: &mut impl Write) -> Result<(), CommandError> {
     let mut say = |line: String| writeln!(out, "{line}").map_err(CommandError::failed);
-    say(format!("configuration  ok  {} input topics, {:?} delivery", config.topics.inputs.len(), config.delivery.mode))?;
+    say(format!(
+        "configuration  ok  {} input topics, {:?} delivery",
+        config.topics.inputs.len(),
+        config.delivery.mode
+    ))?;
     let policy = load_policy(config)?;
     say(format!("policy         ok  {} {} ({})", policy.name(), policy.version(), policy.digest()))?;
     let model = Model::load(&config.model)?;

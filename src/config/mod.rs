@@ -78,8 +78,7 @@ impl Config {
         let (text, name) = match path {
             None => (String::new(), "built-in defaults".to_owned()),
             Some(path) => (
-                std::fs::read_to_string(path)
-                    .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
                 path.display().to_string(),
             ),
         };
@@ -98,10 +97,8 @@ impl Config {
         };
         // Straight from the text first: only so do errors carry the line.
         let mut settings: Settings = toml::from_str(text).map_err(|error| parse_error(name, error))?;
-        let overrides: Vec<(String, String)> = env
-            .into_iter()
-            .filter(|(key, _)| key.starts_with(ENV_PREFIX) && key.contains("__"))
-            .collect();
+        let overrides: Vec<(String, String)> =
+            env.into_iter().filter(|(key, _)| key.starts_with(ENV_PREFIX) && key.contains("__")).collect();
         if !overrides.is_empty() {
             let mut table: toml::Table = toml::from_str(text).map_err(|error| parse_error(name, error))?;
             for (key, value) in &overrides {
@@ -180,7 +177,8 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_the_documented_default() {
-        let shipped = Config::from_text(include_str!("../../config/undertone.toml"), "config/undertone.toml", []).unwrap();
+        let shipped =
+            Config::from_text(include_str!("../../config/undertone.toml"), "config/undertone.toml", []).unwrap();
         let empty = load("").unwrap();
         assert_eq!(*shipped, *empty);
     }

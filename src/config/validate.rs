@@ -96,7 +96,10 @@ impl Check<'_> {
         self.require(
             l.max_text_bytes > 0 && l.max_text_bytes <= l.max_payload_bytes,
             &["limits", "max_text_bytes"],
-            format!("is `{}`; it must be between 1 and `limits.max_payload_bytes` (`{}`)", l.max_text_bytes, l.max_payload_bytes),
+            format!(
+                "is `{}`; it must be between 1 and `limits.max_payload_bytes` (`{}`)",
+                l.max_text_bytes, l.max_payload_bytes
+            ),
         );
         self.require(l.in_flight_messages > 0, &["limits", "in_flight_messages"], "is `0`; nothing would ever be read");
         self.require(
@@ -130,9 +133,17 @@ impl Check<'_> {
             let legal = !topic.is_empty()
                 && topic.len() <= 240
                 && topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-            self.require(legal, &["topics", field], format!("`{topic}` is no legal topic name (letters, digits, `.`, `_`, `-`)"));
+            self.require(
+                legal,
+                &["topics", field],
+                format!("`{topic}` is no legal topic name (letters, digits, `.`, `_`, `-`)"),
+            );
             if let Some(other) = seen.insert(topic, field) {
-                self.require(false, &["topics", field], format!("is `{topic}`, which `{other}` uses too; give it a topic of its own"));
+                self.require(
+                    false,
+                    &["topics", field],
+                    format!("is `{topic}`, which `{other}` uses too; give it a topic of its own"),
+                );
             }
         }
     }
@@ -144,9 +155,11 @@ impl Check<'_> {
             &["kafka", "bootstrap_servers"],
             "is empty; give `host:port`, several separated by commas",
         );
-        for (table, options) in
-            [("options", &k.options), ("consumer_options", &k.consumer_options), ("producer_options", &k.producer_options)]
-        {
+        for (table, options) in [
+            ("options", &k.options),
+            ("consumer_options", &k.consumer_options),
+            ("producer_options", &k.producer_options),
+        ] {
             for option in options.keys().filter(|option| RESERVED.contains(&option.as_str())) {
                 self.require(
                     false,
@@ -170,7 +183,11 @@ impl Check<'_> {
         self.require(name_ok, &["app", "name"], "must be letters, digits, `.`, `_` or `-`");
         let m = &settings.model;
         self.require(m.inference_threads <= 256, &["model", "inference_threads"], "must be at most 256");
-        self.require((1..=64).contains(&m.tokenizer_threads), &["model", "tokenizer_threads"], "must be between 1 and 64");
+        self.require(
+            (1..=64).contains(&m.tokenizer_threads),
+            &["model", "tokenizer_threads"],
+            "must be between 1 and 64",
+        );
         self.require(m.max_windows > 0, &["model", "max_windows"], "must be at least 1");
         self.require((0.0..=1.0).contains(&m.late_share), &["model", "late_share"], "must be between 0 and 1");
         self.require(

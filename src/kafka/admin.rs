@@ -53,7 +53,8 @@ pub fn planned_topics(config: &Config) -> Vec<TopicPlan> {
     }
     plans.push(plan(&topics.filtered, topics.partitions));
     plans.push(plan(&topics.review, topics.partitions));
-    plans.push(TopicPlan { max_message_bytes: Some(dead_letter_bytes(config)), ..plan(&topics.dlq, topics.partitions) });
+    plans
+        .push(TopicPlan { max_message_bytes: Some(dead_letter_bytes(config)), ..plan(&topics.dlq, topics.partitions) });
     plans
 }
 
@@ -62,6 +63,7 @@ fn dead_letter_bytes(config: &Config) -> usize {
     DEFAULT_MAX_MESSAGE_BYTES.max(config.limits.max_payload_bytes) + DEAD_LETTER_ROOM
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called by map_err")]
 fn unreachable(config: &Config, message: impl ToString) -> AdminError {
     AdminError::Unreachable { servers: config.kafka.bootstrap_servers.clone(), message: message.to_string() }
 }
@@ -74,7 +76,8 @@ fn admin(config: &Config) -> Result<AdminClient<DefaultClientContext>, AdminErro
 /// Creates the topics that are missing; gives for each whether it was created.
 pub async fn create_topics(config: &Config) -> Result<Vec<(TopicPlan, bool)>, AdminError> {
     let plans = planned_topics(config);
-    let sizes: Vec<Option<String>> = plans.iter().map(|plan| plan.max_message_bytes.map(|bytes| bytes.to_string())).collect();
+    let sizes: Vec<Option<String>> =
+        plans.iter().map(|plan| plan.max_message_bytes.map(|bytes| bytes.to_string())).collect();
     let new: Vec<NewTopic<'_>> = plans
         .iter()
         .zip(&sizes)
@@ -111,7 +114,9 @@ pub async fn check_topics(config: &Config) -> Result<Vec<String>, AdminError> {
     for plan in planned_topics(config) {
         match found.get(plan.name.as_str()) {
             None => faults.push(format!("topic `{}` is missing; `undertone topics create` creates it", plan.name)),
-            Some(&count) if plan.name == config.topics.scored && count != usize::try_from(plan.partitions).unwrap_or(0) => {
+            Some(&count)
+                if plan.name == config.topics.scored && count != usize::try_from(plan.partitions).unwrap_or(0) =>
+            {
                 faults.push(format!(
                     "topic `{}` has {count} partitions, `topics.scored_partitions` is `{}`; set it to the real number",
                     plan.name, plan.partitions

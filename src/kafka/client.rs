@@ -12,8 +12,8 @@ use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
-use super::plain::headers;
 use super::context::{SharedContext, StageContext};
+use super::plain::headers;
 use super::processor::{OutputRecord, TopicPartition};
 use super::transaction_loop::{Broker, BrokerError, CommitFailure, ProduceError, Rebalance};
 use crate::config::{Config, DeliveryMode};
@@ -150,7 +150,11 @@ impl KafkaBroker {
         Ok(())
     }
 
-    fn commit_transaction(&mut self, offsets: &TopicPartitionList, metadata: &ConsumerGroupMetadata) -> Result<(), CommitFailure> {
+    fn commit_transaction(
+        &mut self,
+        offsets: &TopicPartitionList,
+        metadata: &ConsumerGroupMetadata,
+    ) -> Result<(), CommitFailure> {
         let deadline = Instant::now() + self.commit_timeout;
         // Retries use the same list and the same metadata: fresh ones after a rejoin would make stale
         // offsets look valid (engineering.md, K5).
@@ -167,7 +171,11 @@ impl KafkaBroker {
                 Severity::Retry | Severity::Abort => {
                     let deliveries = self.context.take_deliveries();
                     let reason = deliveries.failed.unwrap_or_else(|| error.to_string());
-                    return Err(if deliveries.refused { CommitFailure::Refused(reason) } else { CommitFailure::Abort(reason) });
+                    return Err(if deliveries.refused {
+                        CommitFailure::Refused(reason)
+                    } else {
+                        CommitFailure::Abort(reason)
+                    });
                 }
             }
         }
@@ -187,7 +195,10 @@ impl KafkaBroker {
     /// Says for a fatal error which id was fenced.
     fn explain(&self, error: &KafkaError) -> String {
         let code = self.producer.client().fatal_error().map(|(code, _)| code).or_else(|| error.rdkafka_error_code());
-        if matches!(code, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)) {
+        if matches!(
+            code,
+            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
+        ) {
             return format!(
                 "fenced: another worker uses the transactional id `{}` (or this one was away too long): {error}",
                 self.transactional_id
@@ -374,6 +385,7 @@ fn set_default(client: &mut ClientConfig, option: &str, value: &str) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called by map_err")]
 fn transient(error: KafkaError) -> BrokerError {
     BrokerError::Transient(error.to_string())
 }

@@ -54,7 +54,8 @@ impl MemoryBroker {
         let logs: BTreeMap<_, Vec<_>> = partitions
             .iter()
             .map(|&(topic, partition)| {
-                let log = (0..count).map(|offset| record(topic, partition, offset, &format!("{topic}/{partition}@{offset}")));
+                let log =
+                    (0..count).map(|offset| record(topic, partition, offset, &format!("{topic}/{partition}@{offset}")));
                 (TopicPartition::new(topic, partition), log.collect())
             })
             .collect();
@@ -72,7 +73,10 @@ impl MemoryBroker {
         }
     }
 
-    pub fn with_fault(mut self, fault: impl FnMut(usize, &[OutputRecord]) -> Option<CommitFailure> + Send + 'static) -> Self {
+    pub fn with_fault(
+        mut self,
+        fault: impl FnMut(usize, &[OutputRecord]) -> Option<CommitFailure> + Send + 'static,
+    ) -> Self {
         self.fault = Box::new(fault);
         self
     }
@@ -131,9 +135,9 @@ impl Broker for MemoryBroker {
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
-        partitions.iter().for_each(|partition| {
+        for partition in partitions {
             self.paused.remove(partition);
-        });
+        }
         self.store.lock().unwrap().pauses.push((false, partitions.to_vec()));
         Ok(())
     }

@@ -20,8 +20,8 @@ mod transaction_loop;
 
 pub use admin::{AdminError, TopicPlan, check_topics, create_topics, planned_topics};
 pub use client::{KafkaBroker, Role, client_config};
-pub use embedded::EmbeddedBroker;
 pub use dead_letter::{ErrorHeaders, dead_letter};
+pub use embedded::EmbeddedBroker;
 pub use lanes::LaneLimits;
 pub use plain::{PlainProducer, PlainReader};
 pub use processor::{Finished, OutputRecord, Processor, TopicPartition, Work};

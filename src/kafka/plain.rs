@@ -90,6 +90,7 @@ impl PlainReader {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called by map_err")]
 fn fatal(error: rdkafka::error::KafkaError) -> BrokerError {
     BrokerError::Fatal(error.to_string())
 }

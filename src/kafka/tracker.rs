@@ -143,7 +143,8 @@ pub(super) mod tests {
         assert!(tracker.release().is_none());
         assert_eq!(tracker.uncommitted(), None);
         assert!(tracker.complete(finished(3, 1)));
-        let order: Vec<_> = std::iter::from_fn(|| tracker.release()).map(|(f, _)| f.work.message.position.offset).collect();
+        let order: Vec<_> =
+            std::iter::from_fn(|| tracker.release()).map(|(f, _)| f.work.message.position.offset).collect();
         assert_eq!(order, [3, 5, 9]);
         assert_eq!(tracker.uncommitted(), Some(10));
         tracker.commit();

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
+use super::lanes::LaneLimits;
 use super::lanes::{Lane, LaneChange};
 use super::processor::{Finished, OutputRecord, Processor, TopicPartition, Work};
 use super::tracker::PartitionTracker;
-use super::lanes::LaneLimits;
 use crate::message::InboundMessage;
 use crate::operate::{Count, Metrics, TransactionOutcome};
 
@@ -206,7 +206,13 @@ struct Retry {
 
 impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     /// Joins a broker and a processor.
-    pub fn new(broker: B, processor: P, settings: LoopSettings, metrics: Arc<Metrics>, health: Arc<LoopHealth>) -> Self {
+    pub fn new(
+        broker: B,
+        processor: P,
+        settings: LoopSettings,
+        metrics: Arc<Metrics>,
+        health: Arc<LoopHealth>,
+    ) -> Self {
         let lanes = processor.lanes().iter().map(|_| Lane::new(settings.lane)).collect();
         Self {
             broker,
@@ -304,17 +310,14 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         let source = TopicPartition::new(message.position.topic.as_str(), message.position.partition);
         // Of a partition that is gone again: its next owner reads it.
         let Some(assigned) = self.partitions.get_mut(&source) else { return };
-        let bytes = message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
+        let bytes =
+            message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
         if !assigned.tracker.accept(message.position.offset, message.timestamp_ms, bytes) {
             return;
         }
         self.lanes[assigned.lane].add(bytes);
-        let work = Work {
-            message: Arc::new(message),
-            epoch: assigned.tracker.epoch(),
-            partition_id: assigned.id,
-            source,
-        };
+        let work =
+            Work { message: Arc::new(message), epoch: assigned.tracker.epoch(), partition_id: assigned.id, source };
         self.processor.on_record(work);
     }
 
@@ -337,8 +340,12 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         if !self.may_produce() {
             return Ok(());
         }
-        let sources: Vec<TopicPartition> =
-            self.partitions.iter().filter(|(_, assigned)| assigned.tracker.ready()).map(|(source, _)| source.clone()).collect();
+        let sources: Vec<TopicPartition> = self
+            .partitions
+            .iter()
+            .filter(|(_, assigned)| assigned.tracker.ready())
+            .map(|(source, _)| source.clone())
+            .collect();
         for source in sources {
             loop {
                 if self.open.as_ref().is_some_and(|open| open.outcomes.len() >= self.max_outcomes()) {
@@ -367,7 +374,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     fn replace_condemned(&self, finished: Finished) -> Finished {
         let at = (finished.work.source.clone(), finished.work.message.position.offset);
         match self.retry.condemned.get(&at) {
-            Some(reason) => self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts.max(1)),
+            Some(reason) => {
+                self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts.max(1))
+            }
             None => finished,
         }
     }
@@ -404,7 +413,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 Err(ProduceError::Fatal(message)) => return Err(self.fatal(message)),
             }
         }
-        let open = self.open.get_or_insert_with(|| Open { since: Instant::now(), outcomes: Vec::new(), counts: Vec::new() });
+        let open =
+            self.open.get_or_insert_with(|| Open { since: Instant::now(), outcomes: Vec::new(), counts: Vec::new() });
         open.outcomes.push((finished.work.source.clone(), finished.work.message.position.offset));
         open.counts.append(&mut finished.counts);
         Ok(true)
@@ -413,7 +423,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     fn commit_due(&self) -> bool {
         let drained = self.draining && self.in_flight() == 0;
         self.open.as_ref().is_some_and(|open| {
-            drained || open.outcomes.len() >= self.max_outcomes() || open.since.elapsed() >= self.settings.commit_interval
+            drained
+                || open.outcomes.len() >= self.max_outcomes()
+                || open.since.elapsed() >= self.settings.commit_interval
         })
     }
 
@@ -525,7 +537,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                         }
                         let id = self.next_partition_id;
                         self.next_partition_id += 1;
-                        self.partitions.insert(source, Assigned { tracker: PartitionTracker::new(self.epoch), lane, id });
+                        self.partitions
+                            .insert(source, Assigned { tracker: PartitionTracker::new(self.epoch), lane, id });
                     }
                     self.lenient("pause", |broker| broker.pause(&pause))?;
                 }

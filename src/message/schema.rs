@@ -125,7 +125,8 @@ fn common() -> Map<String, Value> {
 }
 
 fn email() -> Map<String, Value> {
-    let mailbox = json!({ "type": ["string", "object", "null"], "description": "`Name <address>` or {address, name}." });
+    let mailbox =
+        json!({ "type": ["string", "object", "null"], "description": "`Name <address>` or {address, name}." });
     let mailboxes = json!({ "type": ["array", "string", "null"], "items": mailbox, "description": "Addresses." });
     fields(json!({
         "from": mailbox,

@@ -116,7 +116,8 @@ impl<T: Send + 'static> Engine<T> {
         deliver: impl Fn(Scored<T>) + Send + Sync + 'static,
         observe: impl Fn(BatchReport) + Send + Sync + 'static,
     ) -> Result<Self, ModelError> {
-        let sessions: Vec<InferenceSession> = (0..limits.threads.max(1)).map(|_| model.session()).collect::<Result<_, _>>()?;
+        let sessions: Vec<InferenceSession> =
+            (0..limits.threads.max(1)).map(|_| model.session()).collect::<Result<_, _>>()?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State { queue: BatchQueue::new(limits.batch_tokens, limits.late_share), closed: false }),
             work: Condvar::new(),
@@ -248,12 +249,11 @@ impl<T> Shared<T> {
             return;
         }
         let Some(tag) = progress.tag.take() else { return };
-        let result = match progress.error.take() {
-            Some(error) => Err(error),
-            None => {
-                let logits: Vec<WindowLogits> = std::mem::take(&mut progress.logits).into_iter().flatten().collect();
-                Ok(judge(&self.manifest, &pending.input, &pending.windows, &logits))
-            }
+        let result = if let Some(error) = progress.error.take() {
+            Err(error)
+        } else {
+            let logits: Vec<WindowLogits> = std::mem::take(&mut progress.logits).into_iter().flatten().collect();
+            Ok(judge(&self.manifest, &pending.input, &pending.windows, &logits))
         };
         let scored = Scored {
             tag,
@@ -268,7 +268,12 @@ impl<T> Shared<T> {
 }
 
 /// Scores and evidence from the logits of all windows of a message.
-fn judge(manifest: &Manifest, input: &ModelInput, windows: &[Window], logits: &[WindowLogits]) -> (Scores, Vec<Evidence>) {
+fn judge(
+    manifest: &Manifest,
+    input: &ModelInput,
+    windows: &[Window],
+    logits: &[WindowLogits],
+) -> (Scores, Vec<Evidence>) {
     let (scores, decisive) = scores::score(manifest, windows, logits);
     let evidence = evidence::find(manifest, input, windows, logits, &scores, &decisive);
     (scores, evidence)

@@ -62,10 +62,18 @@ pub fn find(
         let level = head.labels.iter().position(|label| *label == scores.urgency.label).unwrap_or(0);
         if level >= FIRST_EXPLAINED_URGENCY {
             let count = head.labels.len();
-            explain(&mut found, "urgency", input, &windows[decisive.urgency], &logits[decisive.urgency], manifest, |token| {
-                let others: f32 = (0..count).filter(|&k| k != level).map(|k| token[start + k]).sum();
-                token[start + level] - others / (count - 1) as f32
-            });
+            explain(
+                &mut found,
+                "urgency",
+                input,
+                &windows[decisive.urgency],
+                &logits[decisive.urgency],
+                manifest,
+                |token| {
+                    let others: f32 = (0..count).filter(|&k| k != level).map(|k| token[start + k]).sum();
+                    token[start + level] - others / (count - 1) as f32
+                },
+            );
         }
     }
     if let Some((head, start)) = manifest.head("signals") {
@@ -116,8 +124,11 @@ fn explain(
         }
     }
     found.extend(passages.into_iter().filter_map(|(range, weight)| {
-        let (field, from) =
-            if range.start < input.body_start { (EvidenceField::Subject, 0) } else { (EvidenceField::Body, input.body_start) };
+        let (field, from) = if range.start < input.body_start {
+            (EvidenceField::Subject, 0)
+        } else {
+            (EvidenceField::Body, input.body_start)
+        };
         let start = input.text.get(from..range.start)?.chars().count();
         let text = input.text.get(range)?;
         Some(Evidence {
@@ -161,7 +172,9 @@ mod tests {
     use super::*;
 
     fn setup(input: &ModelInput, loud: &str) -> Vec<Evidence> {
-        let manifest = Manifest::load(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model"))).unwrap();
+        let manifest =
+            Manifest::load(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model")))
+                .unwrap();
         let labels = manifest.label_count();
         let mut offsets = vec![(0, 0)];
         let mut from = 0;

@@ -133,9 +133,10 @@ impl Manifest {
             message: error.to_string().trim_end().to_owned(),
         })?;
         manifest.check().map_err(|(field, message)| ModelError::Manifest { path, field, message })?;
-        for (file, expected) in
-            [(&manifest.files.onnx, &manifest.files.onnx_sha256), (&manifest.files.tokenizer, &manifest.files.tokenizer_sha256)]
-        {
+        for (file, expected) in [
+            (&manifest.files.onnx, &manifest.files.onnx_sha256),
+            (&manifest.files.tokenizer, &manifest.files.tokenizer_sha256),
+        ] {
             let path = folder.join(file);
             let bytes = std::fs::read(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
             let found = hex(&Sha256::digest(&bytes));
@@ -180,18 +181,30 @@ impl Manifest {
             return fail("schema", format!("is `{}`; this version reads `1`", self.schema));
         }
         if !(8..=8192).contains(&self.inputs.max_tokens) {
-            return fail("inputs.max_tokens", format!("is `{}`; it must be between 8 and 8192", self.inputs.max_tokens));
+            return fail(
+                "inputs.max_tokens",
+                format!("is `{}`; it must be between 8 and 8192", self.inputs.max_tokens),
+            );
         }
         for (name, _, required) in HEADS {
             let count = self.heads.iter().filter(|head| head.name == name).count();
             if count > 1 || (required && count == 0) {
-                return fail("heads", format!("must have `{name}` {}, it has it {count} times", if required { "once" } else { "at most once" }));
+                return fail(
+                    "heads",
+                    format!(
+                        "must have `{name}` {}, it has it {count} times",
+                        if required { "once" } else { "at most once" }
+                    ),
+                );
             }
         }
         for (index, head) in self.heads.iter().enumerate() {
             let at = |field: &str| format!("heads[{index}].{field}");
             let Some((_, kind, _)) = HEADS.iter().find(|(name, _, _)| *name == head.name) else {
-                return fail(&at("name"), format!("is `{}`; known heads are sentiment, urgency, emotions, topic, signals", head.name));
+                return fail(
+                    &at("name"),
+                    format!("is `{}`; known heads are sentiment, urgency, emotions, topic, signals", head.name),
+                );
             };
             if head.kind != *kind {
                 return fail(&at("kind"), format!("of head `{}` must be `{kind:?}`", head.name).to_lowercase());

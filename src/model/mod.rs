@@ -32,7 +32,9 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file is missing or unreadable.
-    #[error("cannot read `{path}`: {source}; `model.path` must name a folder with manifest.toml, the ONNX file and the tokenizer")]
+    #[error(
+        "cannot read `{path}`: {source}; `model.path` must name a folder with manifest.toml, the ONNX file and the tokenizer"
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -115,7 +117,8 @@ impl Model {
     /// Every way in which they can be wrong is a [`ModelError`] of its own.
     pub fn load(settings: &crate::config::Model) -> Result<Self, ModelError> {
         let manifest = Manifest::load(&settings.path)?;
-        let tokenizer = WindowTokenizer::load(&settings.path, &manifest, settings.window_overlap_tokens, settings.max_windows)?;
+        let tokenizer =
+            WindowTokenizer::load(&settings.path, &manifest, settings.window_overlap_tokens, settings.max_windows)?;
         let onnx_path = settings.path.join(&manifest.files.onnx);
         let runtime = Runtime::load(settings.onnxruntime.as_deref())?;
         Ok(Self { manifest: Arc::new(manifest), tokenizer: Arc::new(tokenizer), onnx_path, runtime })

@@ -92,10 +92,7 @@ impl<T> BatchQueue<T> {
         *count += 1;
         self.waiting += 1;
         self.sequence += 1;
-        self.buckets
-            .entry(padded(entry.tokens))
-            .or_default()
-            .insert((entry.due_ms, self.sequence), entry);
+        self.buckets.entry(padded(entry.tokens)).or_default().insert((entry.due_ms, self.sequence), entry);
     }
 
     /// Takes the batch that should run now, or nothing when nothing waits.
@@ -155,7 +152,7 @@ impl<T> BatchQueue<T> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
     use proptest::prelude::*;
 
     use super::*;

@@ -4,6 +4,7 @@
 //! long message is never averaged away; the other heads from the mean of the windows' logits, weighted
 //! by the tokens that are new in each (architecture.md, decision 19). Numbers have four decimals.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ pub struct OrdinalScores {
     /// Probability of the label.
     pub confidence: f64,
     /// Probability of each label, in the manifest's order.
-    pub probabilities: Vec<LabelScore>,
+    pub probabilities: IndexMap<String, f64>,
 }
 
 /// A label with its probability.
@@ -70,7 +71,7 @@ pub fn score(manifest: &Manifest, windows: &[Window], logits: &[WindowLogits]) -
     let mean = mean_logits(windows, logits);
     let ordinal = |name: &str, values: &[f32], low: f64, high: f64| match manifest.head(name) {
         Some((head, start)) => ordinal(head, &values[start..start + head.labels.len()], low, high),
-        None => OrdinalScores { label: "unknown".into(), score: 0.0, confidence: 0.0, probabilities: Vec::new() },
+        None => OrdinalScores { label: "unknown".into(), score: 0.0, confidence: 0.0, probabilities: IndexMap::new() },
     };
     let mut decisive_signals = Vec::new();
     let signals = manifest.head("signals").map_or_else(Vec::new, |(head, start)| {
@@ -105,7 +106,8 @@ fn mean_logits(windows: &[Window], logits: &[WindowLogits]) -> Vec<f32> {
     let count = logits.first().map_or(0, |window| window.heads.len());
     (0..count)
         .map(|index| {
-            let sum: f64 = logits.iter().zip(&weights).map(|(window, weight)| f64::from(window.heads[index]) * weight).sum();
+            let sum: f64 =
+                logits.iter().zip(&weights).map(|(window, weight)| f64::from(window.heads[index]) * weight).sum();
             (sum / total) as f32
         })
         .collect()
@@ -143,7 +145,7 @@ fn ordinal(head: &HeadSpec, logits: &[f32], low: f64, high: f64) -> OrdinalScore
             .labels
             .iter()
             .zip(&probabilities)
-            .map(|(label, &score)| LabelScore { label: label.clone(), score: round4(score) })
+            .map(|(label, &score)| (label.clone(), round4(score)))
             .collect(),
     }
 }
@@ -196,7 +198,9 @@ mod tests {
     /// All logits 0, but for the given label positions.
     fn logits(set: &[(usize, f32)]) -> WindowLogits {
         let mut heads = vec![0.0; 40];
-        set.iter().for_each(|&(index, value)| heads[index] = value);
+        for &(index, value) in set {
+            heads[index] = value;
+        }
         WindowLogits { heads, tokens: None }
     }
 

@@ -29,7 +29,8 @@ pub struct InferenceSession {
 
 impl InferenceSession {
     pub(super) fn open(runtime: &Runtime, path: &Path, manifest: Arc<Manifest>) -> Result<Self, ModelError> {
-        let failed = |error: &dyn std::fmt::Display| ModelError::Onnx { path: path.to_owned(), message: error.to_string() };
+        let failed =
+            |error: &dyn std::fmt::Display| ModelError::Onnx { path: path.to_owned(), message: error.to_string() };
         let configured = || -> Result<Session, String> {
             let text = |error: &dyn std::fmt::Display| error.to_string();
             Session::builder(&runtime.environment)
@@ -58,7 +59,9 @@ impl InferenceSession {
         let has_output = |name: &str| session.outputs().iter().any(|output| output.name() == name);
         let known = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let inputs = &manifest.inputs;
-        for name in [Some(&inputs.input_ids), Some(&inputs.attention_mask), inputs.token_type_ids.as_ref()].into_iter().flatten()
+        for name in [Some(&inputs.input_ids), Some(&inputs.attention_mask), inputs.token_type_ids.as_ref()]
+            .into_iter()
+            .flatten()
         {
             if !has_input(name) {
                 let all = known(session.inputs().iter().map(ort::value::Outlet::name).collect());
@@ -108,13 +111,17 @@ impl InferenceSession {
             inputs.push((types.as_str(), tensor(vec![0; rows * padded_tokens])?));
         }
         let outputs = self.session.run(inputs).map_err(text)?;
-        let mut logits: Vec<WindowLogits> =
-            (0..rows).map(|_| WindowLogits { heads: Vec::with_capacity(self.manifest.label_count()), tokens: None }).collect();
+        let mut logits: Vec<WindowLogits> = (0..rows)
+            .map(|_| WindowLogits { heads: Vec::with_capacity(self.manifest.label_count()), tokens: None })
+            .collect();
         for head in &self.manifest.heads {
             let (shape, values) = outputs[head.output.as_str()].try_extract_tensor::<f32>().map_err(text)?;
             let labels = head.labels.len();
             if values.len() != rows * labels {
-                return Err(format!("output `{}` has shape {shape}, the manifest's labels want [{rows}, {labels}]", head.output));
+                return Err(format!(
+                    "output `{}` has shape {shape}, the manifest's labels want [{rows}, {labels}]",
+                    head.output
+                ));
             }
             for (row, values) in values.chunks_exact(labels).enumerate() {
                 if values.iter().any(|value| !value.is_finite()) {
@@ -127,7 +134,9 @@ impl InferenceSession {
             let (shape, values) = outputs[name.as_str()].try_extract_tensor::<f32>().map_err(text)?;
             let labels = self.manifest.label_count();
             if values.len() != rows * padded_tokens * labels {
-                return Err(format!("output `{name}` has shape {shape}, [{rows}, {padded_tokens}, {labels}] is needed"));
+                return Err(format!(
+                    "output `{name}` has shape {shape}, [{rows}, {padded_tokens}, {labels}] is needed"
+                ));
             }
             for (row, values) in values.chunks_exact(padded_tokens * labels).enumerate() {
                 logits[row].tokens = Some(values[..windows[row].ids.len() * labels].to_vec());

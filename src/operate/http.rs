@@ -50,7 +50,10 @@ impl Probes {
             missing.push("stopping".into());
         }
         missing.extend(
-            self.loops.iter().filter(|(_, health)| !health.joined()).map(|(stage, _)| format!("stage {stage} has not joined its group")),
+            self.loops
+                .iter()
+                .filter(|(_, health)| !health.joined())
+                .map(|(stage, _)| format!("stage {stage} has not joined its group")),
         );
         missing
     }
@@ -76,9 +79,7 @@ pub async fn serve(
 async fn metrics(State(probes): State<Arc<Probes>>) -> impl IntoResponse {
     match probes.metrics.render() {
         Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], format!("{error}\n"))
-        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], format!("{error}\n")),
     }
 }
 

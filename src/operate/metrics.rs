@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::kafka::TopicPartition;
@@ -196,33 +195,98 @@ impl Metrics {
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let make = Maker { registry: &registry };
         let metrics = Self {
-            consumed: make.counters("messages_consumed_total", "Records read and decoded or refused, replays included.", &["channel", "topic"])?,
-            processed: make.counters("messages_processed_total", "Records with a committed outcome.", &["channel", "outcome"])?,
+            consumed: make.counters(
+                "messages_consumed_total",
+                "Records read and decoded or refused, replays included.",
+                &["channel", "topic"],
+            )?,
+            processed: make.counters(
+                "messages_processed_total",
+                "Records with a committed outcome.",
+                &["channel", "outcome"],
+            )?,
             tickets: make.counters("tickets_total", "Tickets published.", &["channel", "priority", "sentiment"])?,
             filtered: make.counters("messages_filtered_total", "Messages filtered.", &["channel", "reason"])?,
-            dead_letters: make.counters("dead_letters_total", "Records that could not be processed.", &["stage", "class"])?,
-            reviews: make.counters("review_requests_total", "Tickets whose scores are in doubt.", &["channel", "cause"])?,
+            dead_letters: make.counters(
+                "dead_letters_total",
+                "Records that could not be processed.",
+                &["stage", "class"],
+            )?,
+            reviews: make.counters(
+                "review_requests_total",
+                "Tickets whose scores are in doubt.",
+                &["channel", "cause"],
+            )?,
             escalations: make.counters("escalations_total", "Policy rules that fired.", &["rule", "channel"])?,
             languages: make.counters("language_total", "Messages by detected language.", &["language", "supported"])?,
-            end_to_end: make.histograms("end_to_end_duration_seconds", "Source record's timestamp to committed ticket.", &["channel"], DURATIONS)?,
-            processing: make.histograms("processing_duration_seconds", "Time in a step.", &["channel", "stage"], SHORT_DURATIONS)?,
-            inference: make.histogram("inference_duration_seconds", "Time of a batch in the model.", SHORT_DURATIONS)?,
-            batch_size: make.histogram("inference_batch_size", "Windows in a batch.", &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])?,
-            tokens: make.histogram("inference_tokens", "Tokens in a batch, padding excluded.", &[16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0])?,
-            sentiment: make.histograms("sentiment_score", "Sentiment, -1 to 1.", &["channel"], &[-0.6, -0.2, 0.2, 0.6, 1.0])?,
+            end_to_end: make.histograms(
+                "end_to_end_duration_seconds",
+                "Source record's timestamp to committed ticket.",
+                &["channel"],
+                DURATIONS,
+            )?,
+            processing: make.histograms(
+                "processing_duration_seconds",
+                "Time in a step.",
+                &["channel", "stage"],
+                SHORT_DURATIONS,
+            )?,
+            inference: make.histogram(
+                "inference_duration_seconds",
+                "Time of a batch in the model.",
+                SHORT_DURATIONS,
+            )?,
+            batch_size: make.histogram(
+                "inference_batch_size",
+                "Windows in a batch.",
+                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0],
+            )?,
+            tokens: make.histogram(
+                "inference_tokens",
+                "Tokens in a batch, padding excluded.",
+                &[16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0],
+            )?,
+            sentiment: make.histograms(
+                "sentiment_score",
+                "Sentiment, -1 to 1.",
+                &["channel"],
+                &[-0.6, -0.2, 0.2, 0.6, 1.0],
+            )?,
             urgency: make.histograms("urgency_score", "Urgency, 0 to 1.", &["channel"], &[0.2, 0.4, 0.6, 0.8, 1.0])?,
-            confidence: make.histograms("confidence", "Confidence of a decision.", &["channel", "signal"], &[0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])?,
+            confidence: make.histograms(
+                "confidence",
+                "Confidence of a decision.",
+                &["channel", "signal"],
+                &[0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+            )?,
             transactions: make.counters("transactions_total", "Transactions ended.", &["stage", "outcome"])?,
-            transaction_duration: make.histograms("transaction_duration_seconds", "Time of a commit or abort.", &["stage", "outcome"], DURATIONS)?,
+            transaction_duration: make.histograms(
+                "transaction_duration_seconds",
+                "Time of a commit or abort.",
+                &["stage", "outcome"],
+                DURATIONS,
+            )?,
             replayed: make.counters("messages_replayed_total", "Records read again after an abort.", &["stage"])?,
             inflight_messages: make.gauges("inflight_messages", "Records in work.", &["stage", "lane"])?,
             inflight_bytes: make.gauges("inflight_bytes", "Bytes in work.", &["stage", "lane"])?,
             rebalances: make.counters("kafka_rebalances_total", "Changes of the assignment.", &["stage", "kind"])?,
             assigned: make.gauges("kafka_assigned_partitions", "Partitions assigned.", &["stage"])?,
             paused: make.gauges("kafka_partitions_paused", "Partitions paused by back-pressure.", &["stage"])?,
-            lag_messages: make.gauges("kafka_consumer_lag_messages", "Records between the commit and the end.", &["stage", "topic", "partition"])?,
-            lag_seconds: make.float_gauges("kafka_consumer_lag_seconds", "Age of the oldest record in work.", &["stage", "topic", "partition"])?,
-            committed: make.gauges("kafka_committed_offset", "Next offset to read after a restart.", &["stage", "topic", "partition"])?,
+            lag_messages: make.gauges(
+                "kafka_consumer_lag_messages",
+                "Records between the commit and the end.",
+                &["stage", "topic", "partition"],
+            )?,
+            lag_seconds: make.float_gauges(
+                "kafka_consumer_lag_seconds",
+                "Age of the oldest record in work.",
+                &["stage", "topic", "partition"],
+            )?,
+            committed: make.gauges(
+                "kafka_committed_offset",
+                "Next offset to read after a restart.",
+                &["stage", "topic", "partition"],
+            )?,
             model_info: make.gauges("model_info", "The model in use.", &["model", "version", "digest"])?,
             policy_info: make.gauges("policy_info", "The policy in use.", &["version", "digest"])?,
             registry: registry.clone(),
@@ -256,7 +320,9 @@ impl Metrics {
                 }
                 Count::DeadLetter { stage, class } => self.dead_letters.with_label_values(&[stage, class]).inc(),
                 Count::Review { channel, cause } => self.reviews.with_label_values(&[channel.as_str(), cause]).inc(),
-                Count::Escalation { rule, channel } => self.escalations.with_label_values(&[rule, channel.as_str()]).inc(),
+                Count::Escalation { rule, channel } => {
+                    self.escalations.with_label_values(&[rule, channel.as_str()]).inc();
+                }
                 Count::Scores { channel, sentiment, urgency, confidence, language, supported } => {
                     self.sentiment.with_label_values(&[channel.as_str()]).observe(*sentiment);
                     self.urgency.with_label_values(&[channel.as_str()]).observe(*urgency);
@@ -401,7 +467,13 @@ impl Maker<'_> {
         self.register(Histogram::with_opts(histogram_opts(name, help, buckets)))
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
         self.register(HistogramVec::new(histogram_opts(name, help, buckets), labels))
     }
 }
@@ -431,7 +503,14 @@ mod tests {
             Count::DeadLetter { stage: "score", class: "schema" },
             Count::Review { channel, cause: "low_confidence_urgency" },
             Count::Escalation { rule: "safety", channel },
-            Count::Scores { channel, sentiment: 0.1, urgency: 0.2, confidence: (0.5, 0.6), language: "en".into(), supported: true },
+            Count::Scores {
+                channel,
+                sentiment: 0.1,
+                urgency: 0.2,
+                confidence: (0.5, 0.6),
+                language: "en".into(),
+                supported: true,
+            },
             Count::EndToEnd { channel, since_ms: 0 },
         ]);
         metrics.consumed(None, "t");

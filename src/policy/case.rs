@@ -64,8 +64,7 @@ impl<'a> Case<'a> {
             sentiment_known,
             negative: matches!(sentiment, "very_negative" | "negative"),
             very_negative: sentiment == "very_negative",
-            positive: matches!(sentiment, "positive" | "very_positive")
-                && sentiment_side >= confidence.review_below,
+            positive: matches!(sentiment, "positive" | "very_positive") && sentiment_side >= confidence.review_below,
             topic: facts.topic.as_ref().filter(|topic| probability(topic.score) >= confidence.topic_from),
             low_is_sure: false,
         };

@@ -90,12 +90,19 @@ pub fn wrap<T: Serialize>(
                 datacontenttype: json,
                 data,
             };
-            (serde_json::to_vec(&whole)?.into(), vec![header("content-type", "application/cloudevents+json; charset=UTF-8")])
+            (
+                serde_json::to_vec(&whole)?.into(),
+                vec![header("content-type", "application/cloudevents+json; charset=UTF-8")],
+            )
         }
     })
 }
 
 /// The trace headers of a record.
 pub fn trace_headers(original: &InboundMessage) -> impl Iterator<Item = (String, Option<Bytes>)> + '_ {
-    original.headers.iter().filter(|(name, _)| TRACE_HEADERS.iter().any(|trace| name.eq_ignore_ascii_case(trace))).cloned()
+    original
+        .headers
+        .iter()
+        .filter(|(name, _)| TRACE_HEADERS.iter().any(|trace| name.eq_ignore_ascii_case(trace)))
+        .cloned()
 }

@@ -63,7 +63,8 @@ impl FilteredEvent {
             channel: message.map(|message| message.channel.as_str().to_owned()),
             tenant: message.and_then(|message| message.tenant.clone()),
             reason: reason.as_str().to_owned(),
-            evidence: evidence.map(|evidence| EvidencePart { name: evidence.name.clone(), value: evidence.value.clone() }),
+            evidence: evidence
+                .map(|evidence| EvidencePart { name: evidence.name.clone(), value: evidence.value.clone() }),
             filtered_at: now,
             source: SourceStamp::new(original, serde_json::Map::new()),
         }

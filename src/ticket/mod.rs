@@ -12,7 +12,9 @@ mod ticket_value;
 
 pub use events::{FilteredEvent, ReviewRequest};
 pub use scored::{LanguageStamp, ModelStamp, ScoredMessage, SourceStamp, TextPart, Verdict};
-pub use ticket_value::{ImpactPart, PolicyStamp, PriorityPart, SocialPart, SurveyPart, Ticket, TicketCustomer, UrgencyPart};
+pub use ticket_value::{
+    ImpactPart, PolicyStamp, PriorityPart, SocialPart, SurveyPart, Ticket, TicketCustomer, UrgencyPart,
+};
 
 /// Version of all published schemas.
 pub const SCHEMA_VERSION: &str = "1.0";

@@ -149,7 +149,9 @@ impl ScoredMessage {
         let extra = std::mem::take(&mut message.extra);
         let mut evidence = verdict.evidence;
         if !include_text {
-            evidence.iter_mut().for_each(|passage| passage.text = None);
+            for passage in &mut evidence {
+                passage.text = None;
+            }
         }
         Self {
             schema_version: SCHEMA_VERSION.to_owned(),

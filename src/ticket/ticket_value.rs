@@ -1,5 +1,6 @@
 //! The ticket: a scored message, its priority and deadline, and the reasons for both.
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,7 +129,7 @@ pub struct UrgencyPart {
     /// Probability of the model's label.
     pub confidence: f64,
     /// Probability of each label.
-    pub probabilities: Vec<LabelScore>,
+    pub probabilities: IndexMap<String, f64>,
 }
 
 /// Impact.
@@ -192,7 +193,13 @@ pub struct PolicyStamp {
 
 impl Ticket {
     /// Joins a scored message with the decision of a policy.
-    pub fn new(scored: ScoredMessage, decision: PriorityDecision, reach: Option<u64>, policy: &Policy, now: Timestamp) -> Self {
+    pub fn new(
+        scored: ScoredMessage,
+        decision: PriorityDecision,
+        reach: Option<u64>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
         let ScoredMessage { routing_key, message, text, language, scores, evidence, model, source, .. } = scored;
         let social = message.social.map(|social| SocialPart {
             visibility: Some(social.visibility.as_ref().map_or("public", Visibility::as_str).to_owned()),

@@ -54,7 +54,7 @@ impl Worker {
 
     /// Waits until `/readyz` says ok.
     pub fn wait_ready(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             if self.get("/readyz").is_some_and(|(status, _)| status == 200) {
                 return;

@@ -40,7 +40,13 @@ impl Board {
         format!(
             "{title}  real model and real worker on an embedded broker, ready in {:.1} s{metrics}\n\n{}\n",
             started.as_secs_f64(),
-            self.paint(&format!("{:<4} {:<8} {:<7} {:<22} {:<17} mood  {}", "", "urgency", "channel", "respond by", "topic", "message · why"), Style::new().dimmed())
+            self.paint(
+                &format!(
+                    "{:<4} {:<8} {:<7} {:<22} {:<17} mood  {}",
+                    "", "urgency", "channel", "respond by", "topic", "message · why"
+                ),
+                Style::new().dimmed()
+            )
         )
     }
 
@@ -55,7 +61,8 @@ impl Board {
             let event: FilteredEvent = serde_json::from_slice(payload).ok()?;
             *self.filtered.entry(event.reason.clone()).or_default() += 1;
             let source = format!("{}/{}@{}", event.source.topic, event.source.partition, event.source.offset);
-            let evidence = event.evidence.map_or_else(String::new, |evidence| format!("{}: {}", evidence.name, evidence.value));
+            let evidence =
+                event.evidence.map_or_else(String::new, |evidence| format!("{}: {}", evidence.name, evidence.value));
             let channel = event.channel.as_deref().unwrap_or("-");
             let head = format!(" {:<4}{:<8} {channel:<7} {:<22} ", "--", "filtered", event.reason);
             return Some((source, self.line(&head, &evidence, Style::new().dimmed())));
@@ -101,7 +108,11 @@ impl Board {
             _ => "  ",
         };
         let topic = ticket.topics.first().map_or("", |topic| topic.label.as_str());
-        let text = [ticket.text.subject.as_deref(), ticket.text.body.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let text = [ticket.text.subject.as_deref(), ticket.text.body.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" · ");
         let why = ticket.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ");
         let head = format!(
             "{:<8} {:<7} {:<22} {topic:<17} {mood}    ",
@@ -126,15 +137,20 @@ impl Board {
         let channels = ["email", "chat", "social"];
         let _ = writeln!(text, "\n{:<10} {:>7} {:>7} {:>7} {:>7}", "", channels[0], channels[1], channels[2], "all");
         for priority in Priority::ALL {
-            let counts = channels.map(|channel| self.tickets.get(&(priority.rank(), channel.to_owned())).copied().unwrap_or(0));
+            let counts =
+                channels.map(|channel| self.tickets.get(&(priority.rank(), channel.to_owned())).copied().unwrap_or(0));
             let all: usize = counts.iter().sum();
-            let _ = writeln!(text, "{:<10} {:>7} {:>7} {:>7} {all:>7}", priority.as_str(), counts[0], counts[1], counts[2]);
+            let _ =
+                writeln!(text, "{:<10} {:>7} {:>7} {:>7} {all:>7}", priority.as_str(), counts[0], counts[1], counts[2]);
         }
         let listed = |counts: &BTreeMap<String, usize>| {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
-        let (tickets, filtered, dead) =
-            (self.tickets.values().sum::<usize>(), self.filtered.values().sum::<usize>(), self.dead_letters.values().sum::<usize>());
+        let (tickets, filtered, dead) = (
+            self.tickets.values().sum::<usize>(),
+            self.filtered.values().sum::<usize>(),
+            self.dead_letters.values().sum::<usize>(),
+        );
         let _ = writeln!(text, "\nfiltered      {}", listed(&self.filtered));
         let _ = writeln!(text, "dead letters  {}", listed(&self.dead_letters));
         let sum = tickets + filtered + dead;

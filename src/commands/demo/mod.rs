@@ -42,7 +42,7 @@ enum Color {
 /// The embedded broker's log is small: so is the number of partitions, and the feed is played once.
 const PARTITIONS: i32 = 3;
 /// All outcomes must be there so long after the last message was sent.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Plays the feed and shows what becomes of it.
 pub fn demo(config: &Config, options: &Options) -> Result<ExitCode, CommandError> {
@@ -75,7 +75,8 @@ pub fn demo(config: &Config, options: &Options) -> Result<ExitCode, CommandError
         };
         let feeder = scope.spawn(|| {
             let go_on = || !stop.load(Ordering::Relaxed);
-            let played = feed::play(&config, Some(options.rate), 1, |count| sent.store(count, Ordering::Relaxed), go_on);
+            let played =
+                feed::play(&config, Some(options.rate), 1, |count| sent.store(count, Ordering::Relaxed), go_on);
             fed.store(true, Ordering::Release);
             played
         });

@@ -23,7 +23,8 @@ impl Shuffling {
 
 fn echo(work: Work) -> Finished {
     let value = work.message.payload.clone();
-    let output = OutputRecord { topic: "out".into(), key: None, payload: value, headers: Vec::new(), timestamp_ms: None };
+    let output =
+        OutputRecord { topic: "out".into(), key: None, payload: value, headers: Vec::new(), timestamp_ms: None };
     Finished { work, outputs: vec![output], counts: Vec::new() }
 }
 
@@ -80,7 +81,12 @@ fn settings(lane: usize) -> LoopSettings {
 }
 
 /// Runs until `expected` outputs are committed (or ten seconds), then stops and gives what was stored.
-fn run(broker: MemoryBroker, processor: Shuffling, lane: usize, expected: usize) -> (Result<(), LoopError>, Arc<Mutex<Store>>) {
+fn run(
+    broker: MemoryBroker,
+    processor: Shuffling,
+    lane: usize,
+    expected: usize,
+) -> (Result<(), LoopError>, Arc<Mutex<Store>>) {
     let store = Arc::clone(&broker.store);
     let stop = match &processor.stop_after {
         Some((_, stop)) => Arc::clone(stop),

@@ -1,0 +1,142 @@
+//! `undertone score` and `validate` as a user calls them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model");
+
+fn undertone(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_undertone"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("UNDERTONE_MODEL__PATH", TINY)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A command that refuses its arguments may close its input first.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn tickets(output: &Output) -> Vec<serde_json::Value> {
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn bad_lines_are_named_and_the_rest_go_on() {
+    let mut input = b"Where is my parcel?\n".to_vec();
+    input.extend(b"{\"id\": \"broken\n");
+    input.extend(b"{\"id\":\"m-3\",\"text\":\"second\",\"channel\":\"email\",\"subject\":\"about\"}\n");
+    input.extend(b"\xff\xfe not text\n\n");
+    input.extend(b"{\"id\":\"m-6\",\"text\":\"from a bot\",\"author\":{\"type\":\"bot\"}}\n");
+    input.extend("last, without a line end 🎉".bytes());
+    let output = undertone(&["score"], &[], &input);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), 3, "{errors}");
+    assert!(lines[0].starts_with("stdin:2: invalid_json: "), "{errors}");
+    assert!(lines[1].starts_with("stdin:4: invalid_utf8: "), "{errors}");
+    assert_eq!(lines[2], "stdin:6: filtered (not_customer)");
+    let tickets = tickets(&output);
+    let texts: Vec<_> = tickets.iter().map(|ticket| ticket["text"]["body"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["Where is my parcel?", "second", "last, without a line end 🎉"]);
+    assert_eq!(tickets[0]["channel"], "chat");
+    assert_eq!(tickets[1]["channel"], "email");
+    assert_eq!(tickets[0]["source"]["offset"], 1);
+}
+
+#[test]
+fn good_input_ends_with_success_and_keeps_its_order() {
+    let input = (0..700).fold(String::new(), |all, index| all + &format!("message number {index} of a long list\n"));
+    let output = undertone(&["score", "--channel", "social"], &[], input.as_bytes());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tickets = tickets(&output);
+    assert_eq!(tickets.len(), 700);
+    for (index, ticket) in tickets.iter().enumerate() {
+        assert_eq!(ticket["text"]["body"], format!("message number {index} of a long list"));
+        assert_eq!(ticket["channel"], "social");
+    }
+}
+
+#[test]
+fn the_sample_files_are_scored() {
+    for (channel, file) in [("email", "email.jsonl"), ("chat", "chat.jsonl"), ("chat", "lines.txt")] {
+        let output = undertone(&["score", "--channel", channel, &format!("demo/messages/{file}")], &[], b"");
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(tickets(&output).len() >= 5, "{file}");
+    }
+}
+
+#[test]
+fn metadata_only_tickets_carry_no_text() {
+    let secret = "the phrase that must not travel";
+    let output =
+        undertone(&["score"], &[("UNDERTONE_OUTPUT__INCLUDE_TEXT", "false")], format!("{secret}\n").as_bytes());
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!text.contains("phrase") && text.contains("\"priority\""), "{text}");
+}
+
+#[test]
+fn validate_says_what_is_wrong_with_78() {
+    let good = undertone(&["validate", "--offline"], &[], b"");
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let said = String::from_utf8_lossy(&good.stdout).into_owned();
+    assert!(said.contains("tiny-model") && said.contains("policy"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&str, &str, &[&str]); 4] = [
+        ("unknown field", "[kafka]\nbootstrap_server = \"x\"\n", &["line 2", "bootstrap_server"]),
+        ("contradiction", "\n[delivery]\nmax_poll_interval_ms = 10\n", &[":3:", "delivery.max_poll_interval_ms"]),
+        ("no model", "[model]\npath = \"no/such/folder\"\n", &["no/such/folder/manifest.toml", "model.path"]),
+        ("no policy", "[policy]\npath = \"no/such/policy.toml\"\n", &["policy.path"]),
+    ];
+    for (name, text, wanted) in cases {
+        let file = folder.path().join("case.toml");
+        std::fs::write(&file, text).unwrap();
+        let arguments = ["validate", "--offline", "--config", file.to_str().unwrap()];
+        let environment: &[(&str, &str)] = &[];
+        let output = if name == "no model" {
+            Command::new(env!("CARGO_BIN_EXE_undertone"))
+                .args(arguments)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .output()
+                .unwrap()
+        } else {
+            undertone(&arguments, environment, b"")
+        };
+        assert_eq!(output.status.code(), Some(78), "{name}");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(wanted.iter().all(|part| errors.contains(part)), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn a_wrong_policy_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "[confidence]\nreview_belov = 0.5\n").unwrap();
+    let config = folder.path().join("undertone.toml");
+    std::fs::write(&config, format!("[policy]\npath = \"{}\"\n", policy.display())).unwrap();
+    let output = undertone(&["validate", "--offline", "--config", config.to_str().unwrap()], &[], b"");
+    assert_eq!(output.status.code(), Some(78));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("policy.toml") && errors.contains("line 2") && errors.contains("review_belov"), "{errors}");
+}
+
+#[test]
+fn run_asks_for_an_instance_id() {
+    let output = undertone(&["run"], &[], b"");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("UNDERTONE_APP__INSTANCE_ID"));
+}
