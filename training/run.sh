@@ -16,9 +16,9 @@ data=$(realpath "$data")
 cd "$(dirname "$0")"
 
 if [[ -z ${PYTHON:-} ]]; then
-  PYTHON=../.venv-training/bin/python
+  PYTHON=.venv-training/bin/python
   if [[ ! -x $PYTHON ]]; then
-    python3 -m venv ../.venv-training
+    python3 -m venv .venv-training
     "$PYTHON" -m pip install --quiet -r requirements.txt
   fi
 fi
