@@ -37,7 +37,7 @@ def slim(row: dict) -> dict:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--data", type=Path, default=Path("../shared/data"))
+    arguments.add_argument("--data", type=Path, default=Path(__file__).parent.parent / "../shared/data")
     arguments.add_argument("--build", type=Path, default=Path("build"))
     arguments.add_argument("--sources", choices=("permissive", "all"), default="permissive")
     options = arguments.parse_args()

@@ -111,7 +111,7 @@ def main() -> None:
                         for view in ("dev, real", "dev, written", "other real")
                         for how, which in (("by cost", got), ("0.5", neutral))},
                        [name for name in FIGURES if name.startswith(("urgen", "critical"))])
-    codes = [c for c in ("en", "de", "es", "fr", "it", "nl", "pt") if (language == c).any()]
+    codes = [c for c in sorted(set(language)) if (language == c).sum() >= 100]
     language_table = table({f"{c} ({(language == c).sum()})": figures(truth, got, language == c) for c in codes})
 
     compared = "Not measured for this version."

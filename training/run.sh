@@ -2,7 +2,7 @@
 # From data to the measured model. Run it again after a stop: finished steps are skipped, training goes on.
 #   training/run.sh [--data DIR] [--sources permissive|all]
 set -euo pipefail
-data=../shared/data
+data=$(dirname "$0")/../../shared/data  # beside the repository
 sources=permissive
 while (($#)); do
   case $1 in
