@@ -3,7 +3,7 @@ CARGO ?= cargo
 # `make demo` in a pipe or in CI ends by itself; on a terminal it goes on until Ctrl-C.
 DEMO_ARGS ?= $(shell [ -t 1 ] || echo --exit-when-drained)
 # The same set of features everywhere, so that nothing is compiled twice.
-FEATURES := --features broker-tests
+FEATURES := --features broker-tests,crash-points
 
 .PHONY: demo test build fmt lint bench schemas setup model
 

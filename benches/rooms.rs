@@ -41,7 +41,9 @@ fn rooms(criterion: &mut Criterion) {
     group.bench_function("decode, filter, clean, language", |bencher| {
         bencher.iter(|| {
             for sample in &samples {
-                if let Ok(Decoded::Message(message)) = decode(sample, Some(Channel::Chat), &InboundLimits::default(), now) {
+                if let Ok(Decoded::Message(message)) =
+                    decode(sample, Some(Channel::Chat), &InboundLimits::default(), now)
+                {
                     black_box(filter::filter(&message));
                     black_box(clean(&message, &TextOptions::default(), &detector));
                 }
@@ -54,11 +56,14 @@ fn rooms(criterion: &mut Criterion) {
     settings.path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models/undertone-small"));
     let model = Model::load(&settings).unwrap();
     let text = "My card is being used by somebody else right now and I cannot reach you by phone, please block it.";
-    criterion.bench_function("tokenise one message", |bencher| bencher.iter(|| model.tokenizer.encode(black_box(text))));
+    criterion
+        .bench_function("tokenise one message", |bencher| bencher.iter(|| model.tokenizer.encode(black_box(text))));
 
     let policy = Policy::default_policy().unwrap();
     let scored: ScoredMessage = serde_json::from_str(include_str!("../tests/fixtures/scored.json")).unwrap();
-    criterion.bench_function("policy and ticket", |bencher| bencher.iter(|| decide(black_box(scored.clone()), &policy, now)));
+    criterion.bench_function("policy and ticket", |bencher| {
+        bencher.iter(|| decide(black_box(scored.clone()), &policy, now));
+    });
 
     let mut group = criterion.benchmark_group("queue");
     group.throughput(Throughput::Elements(4096));

@@ -73,6 +73,9 @@ enum Topics {
 }
 
 fn main() -> ExitCode {
+    // Reads FAILPOINTS; see src/kafka/crash_point.rs.
+    #[cfg(feature = "crash-points")]
+    let _scenario = fail::FailScenario::setup();
     let arguments = Arguments::parse();
     match execute(arguments) {
         Ok(code) => code,

@@ -345,6 +345,8 @@ fn push(finished: &Mutex<Vec<Finished>>, outcome: Finished) {
 fn tokenise(scoring: &Scoring, engine: &Engine<Tag>, finished: &Mutex<Vec<Finished>>, work: &Receiver<Work>) {
     for work in work {
         let channel = scoring.channel(&work.source.topic);
+        #[cfg(feature = "crash-points")]
+        crash_on(&work.message);
         match scoring.prepare(&work.message, channel, Timestamp::now()) {
             Prepared::Ready(ready) => {
                 let Ready { message, clean, input, encoded, due_ms } = *ready;
@@ -356,6 +358,16 @@ fn tokenise(scoring: &Scoring, engine: &Engine<Tag>, finished: &Mutex<Vec<Finish
             }
             Prepared::Refused { class, message } => push(finished, scoring.refuse(work, class, &message, 1)),
         }
+    }
+}
+
+/// Stands for a message that brings the inference down: dies of the text in `UNDERTONE_CRASH_ON`.
+#[cfg(feature = "crash-points")]
+fn crash_on(message: &InboundMessage) {
+    let deadly = std::env::var("UNDERTONE_CRASH_ON").unwrap_or_default();
+    let text = String::from_utf8_lossy(message.payload.as_deref().unwrap_or_default());
+    if !deadly.is_empty() && text.contains(&deadly) {
+        std::process::abort();
     }
 }
 

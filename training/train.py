@@ -18,7 +18,7 @@ from data import read
 from labels import HEADS, MAX_TOKENS, SEED
 from model import Undertone, autocast, class_weights, loss, targets
 
-SAVE_EVERY = 2  # steps
+SAVE_EVERY = 100  # steps
 CYCLES = (3, 2)  # epochs
 
 

@@ -11,9 +11,9 @@ use tracing::{error, info};
 
 use super::{CommandError, load_policy};
 use crate::config::Config;
-use crate::kafka::{KafkaBroker, LaneLimits, LoopHealth, LoopSettings, Processor, TransactionLoop};
+use crate::kafka::{KafkaBroker, LaneLimits, LoopSettings, Processor, TransactionLoop};
 use crate::model::Model;
-use crate::operate::{Metrics, Probes, serve, stop_on_signal};
+use crate::operate::{LoopHealth, Metrics, Probes, serve, stop_on_signal};
 use crate::policy::Policy;
 use crate::prioritise::{self, PrioritiseProcessor};
 use crate::score::{self, ScoreProcessor, Scoring};

@@ -8,8 +8,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::broker::BrokerError;
 use super::client::{DEAD_LETTER_ROOM, DEFAULT_MAX_MESSAGE_BYTES, Role, client_config};
-use super::transaction_loop::BrokerError;
 use crate::config::Config;
 
 const TIMEOUT: Duration = Duration::from_secs(15);

@@ -12,10 +12,11 @@ use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
 use super::context::{SharedContext, StageContext};
+use super::crash_point::{crash_point, forced_abort};
 use super::plain::headers;
 use super::processor::{OutputRecord, TopicPartition};
-use super::transaction_loop::{Broker, BrokerError, CommitFailure, ProduceError, Rebalance};
 use crate::config::{Config, DeliveryMode};
 use crate::message::{InboundMessage, SourcePosition};
 
@@ -158,8 +159,12 @@ impl KafkaBroker {
         let deadline = Instant::now() + self.commit_timeout;
         // Retries use the same list and the same metadata: fresh ones after a rejoin would make stale
         // offsets look valid (engineering.md, K5).
+        crash_point!("commit.before_offsets");
         self.until(deadline, || self.producer.send_offsets_to_transaction(offsets, metadata, Timeout::Never))?;
-        self.until(deadline, || self.producer.commit_transaction(Timeout::Never))
+        crash_point!("commit.before_commit");
+        self.until(deadline, || self.producer.commit_transaction(Timeout::Never))?;
+        crash_point!("commit.after_commit");
+        Ok(())
     }
 
     fn until(&self, deadline: Instant, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), CommitFailure> {
@@ -260,7 +265,17 @@ impl Broker for KafkaBroker {
         }
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitFailure> {
+    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError> {
+        let committed = self.consumer.committed_offsets(list(partitions), CALL_TIMEOUT).map_err(transient)?;
+        Ok(committed
+            .elements()
+            .iter()
+            .map(|element| (TopicPartition::new(element.topic(), element.partition()), element.metadata().to_owned()))
+            .collect())
+    }
+
+    fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure> {
+        crash_point!("commit.begin");
         self.begin().map_err(|error| match classify(&error) {
             Severity::Fatal => CommitFailure::Fatal(self.explain(&error)),
             Severity::Retry | Severity::Abort => CommitFailure::Abort(error.to_string()),
@@ -278,11 +293,13 @@ impl Broker for KafkaBroker {
             return Err(lost("the assignment was lost"));
         }
         let assignment = self.consumer.assignment().map_err(|error| lost(&error.to_string()))?;
-        if let Some((partition, _)) = offsets
-            .iter()
-            .find(|(partition, _)| assignment.find_partition(&partition.topic, partition.partition).is_none())
-        {
+        if let Some(Position { partition, .. }) = offsets.iter().find(|position| {
+            assignment.find_partition(&position.partition.topic, position.partition.partition).is_none()
+        }) {
             return Err(lost(&format!("`{partition}` is not assigned any more")));
+        }
+        if forced_abort() {
+            return Err(lost("forced by a test"));
         }
         let offsets = offset_list(offsets).map_err(|error| lost(&error.to_string()))?;
         match self.mode {
@@ -297,10 +314,12 @@ impl Broker for KafkaBroker {
         if !std::mem::take(&mut self.in_transaction) {
             return Ok(());
         }
+        crash_point!("abort.before_purge");
         // Without the purge an abort waits for records that will never be delivered (engineering.md, K1).
         self.producer.purge(PurgeConfig::default().queue());
         let deadline = Instant::now() + CALL_TIMEOUT;
         let _ = self.producer.flush(CALL_TIMEOUT);
+        crash_point!("abort.before_abort");
         if self.mode == DeliveryMode::ExactlyOnce {
             loop {
                 let Err(error) = self.producer.abort_transaction(CALL_TIMEOUT) else { break };
@@ -311,6 +330,7 @@ impl Broker for KafkaBroker {
             }
         }
         self.context.take_deliveries();
+        crash_point!("abort.after_abort");
         Ok(())
     }
 
@@ -325,13 +345,19 @@ impl Broker for KafkaBroker {
         if positions.is_empty() {
             return Ok(());
         }
-        let list = offset_list(positions).map_err(transient)?;
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (partition, offset) in positions {
+            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
+                .map_err(transient)?;
+        }
+        crash_point!("rewind.before_seek");
         let sought = self.consumer.seek_partitions(list, CALL_TIMEOUT).map_err(transient)?;
         for element in sought.elements() {
             element.error().map_err(|error| {
                 BrokerError::Transient(format!("seek of `{}/{}`: {error}", element.topic(), element.partition()))
             })?;
         }
+        crash_point!("rewind.after_seek");
         Ok(())
     }
 
@@ -398,10 +424,12 @@ fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
     list
 }
 
-fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, KafkaError> {
+fn offset_list(offsets: &[Position]) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))?;
+    for position in offsets {
+        let mut element = list.add_partition(&position.partition.topic, position.partition.partition);
+        element.set_offset(Offset::Offset(position.offset))?;
+        element.set_metadata(position.metadata.as_str());
     }
     Ok(list)
 }

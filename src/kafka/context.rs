@@ -12,8 +12,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
 
+use super::broker::Rebalance;
 use super::processor::TopicPartition;
-use super::transaction_loop::Rebalance;
 
 /// Context of the consumer and of the producer of one stage.
 #[derive(Default)]

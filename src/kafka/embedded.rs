@@ -7,7 +7,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use super::admin::TopicPlan;
-use super::transaction_loop::BrokerError;
+use super::broker::BrokerError;
 
 /// A running embedded broker; ends when dropped.
 pub struct EmbeddedBroker(MockCluster<'static, DefaultProducerContext>);

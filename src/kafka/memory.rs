@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
 use super::processor::{OutputRecord, TopicPartition};
-use super::transaction_loop::{Broker, BrokerError, CommitFailure, ProduceError, Rebalance};
 use crate::message::{InboundMessage, SourcePosition};
 
 /// What outlives the loop.
@@ -15,6 +15,8 @@ pub struct Store {
     pub committed: Vec<OutputRecord>,
     /// Committed offsets.
     pub offsets: BTreeMap<TopicPartition, i64>,
+    /// Their metadata.
+    pub metadata: BTreeMap<TopicPartition, String>,
     /// Pauses and resumes as they came.
     pub pauses: Vec<(bool, Vec<TopicPartition>)>,
     /// Commits and aborts.
@@ -150,7 +152,12 @@ impl Broker for MemoryBroker {
         Ok(())
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitFailure> {
+    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError> {
+        let store = self.store.lock().unwrap();
+        Ok(partitions.iter().map(|p| (p.clone(), store.metadata.get(p).cloned().unwrap_or_default())).collect())
+    }
+
+    fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure> {
         self.commits += 1;
         if let Some(failure) = (self.fault)(self.commits, &self.open) {
             return Err(failure);
@@ -158,7 +165,10 @@ impl Broker for MemoryBroker {
         let mut store = self.store.lock().unwrap();
         store.largest = store.largest.max(self.open.len());
         store.committed.append(&mut self.open);
-        store.offsets.extend(offsets.iter().cloned());
+        for position in offsets {
+            store.offsets.insert(position.partition.clone(), position.offset);
+            store.metadata.insert(position.partition.clone(), position.metadata.clone());
+        }
         store.transactions.0 += 1;
         Ok(())
     }

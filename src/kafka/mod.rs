@@ -5,8 +5,11 @@
 //! stay in here.
 
 mod admin;
+mod broker;
 mod client;
 mod context;
+mod crash_point;
+mod crash_watch;
 mod dead_letter;
 mod embedded;
 mod lanes;
@@ -15,16 +18,16 @@ mod lanes;
 mod memory;
 mod plain;
 mod processor;
+mod retry;
 mod tracker;
 mod transaction_loop;
 
 pub use admin::{AdminError, TopicPlan, check_topics, create_topics, planned_topics};
+pub use broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
 pub use client::{KafkaBroker, Role, client_config};
 pub use dead_letter::{ErrorHeaders, dead_letter};
 pub use embedded::EmbeddedBroker;
 pub use lanes::LaneLimits;
 pub use plain::{PlainProducer, PlainReader};
 pub use processor::{Finished, OutputRecord, Processor, TopicPartition, Work};
-pub use transaction_loop::{
-    Broker, BrokerError, CommitFailure, LoopError, LoopHealth, LoopSettings, ProduceError, Rebalance, TransactionLoop,
-};
+pub use transaction_loop::{LoopError, LoopSettings, TransactionLoop};

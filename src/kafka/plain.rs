@@ -8,9 +8,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::broker::BrokerError;
 use super::client::{Role, client_config, owned};
 use super::processor::OutputRecord;
-use super::transaction_loop::BrokerError;
 use crate::config::Config;
 use crate::message::InboundMessage;
 

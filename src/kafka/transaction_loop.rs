@@ -8,84 +8,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
+use super::crash_watch::{Admission, CrashWatch, Marker};
 use super::lanes::LaneLimits;
 use super::lanes::{Lane, LaneChange};
-use super::processor::{Finished, OutputRecord, Processor, TopicPartition, Work};
+use super::processor::{Finished, Processor, TopicPartition, Work};
+use super::retry::Retry;
 use super::tracker::PartitionTracker;
 use crate::message::InboundMessage;
-use crate::operate::{Count, Metrics, TransactionOutcome};
-
-/// What the loop needs of a broker; [`super::KafkaBroker`] is the real one.
-pub trait Broker {
-    /// Waits up to `timeout` for a record. A poll in which a rebalance happens gives none.
-    fn poll(&mut self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError>;
-    /// Rebalances that happened inside the last polls, in order.
-    fn rebalances(&mut self) -> Vec<Rebalance>;
-    /// Stops fetching from partitions.
-    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
-    /// Fetches from partitions again.
-    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
-    /// Adds a record to the open transaction, which is begun when there is none.
-    fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError>;
-    /// Commits the open transaction together with the offsets (next to read).
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitFailure>;
-    /// Aborts the open transaction.
-    fn abort(&mut self) -> Result<(), BrokerError>;
-    /// Reads partitions again from the given offsets.
-    fn rewind(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
-    /// End of a partition (next offset to be written), where it is known.
-    fn end_offset(&self, partition: &TopicPartition) -> Option<i64>;
-    /// Leaves the group and closes the clients.
-    fn close(self);
-}
-
-/// A change of the assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rebalance {
-    /// Partitions came.
-    Assigned(Vec<TopicPartition>),
-    /// Partitions went.
-    Revoked(Vec<TopicPartition>),
-}
-
-/// A broker call that failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BrokerError {
-    /// It may work next time; the loop goes on.
-    #[error("{0}")]
-    Transient(String),
-    /// The client is unusable: fenced, or a fatal error.
-    #[error("{0}")]
-    Fatal(String),
-}
-
-/// A record that could not be added to the transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProduceError {
-    /// The record itself is at fault (too large).
-    Refused(String),
-    /// The transaction must be aborted.
-    Abort(String),
-    /// The client is unusable.
-    Fatal(String),
-}
-
-/// A commit that did not happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommitFailure {
-    /// The transaction must be aborted and its input read again.
-    Abort(String),
-    /// As `Abort`; the broker refused a record for what it is, and would again.
-    Refused(String),
-    /// The client is unusable.
-    Fatal(String),
-}
+use crate::operate::{Count, LoopHealth, Metrics, TransactionOutcome};
 
 /// Why a loop ended before its time.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -127,30 +64,6 @@ pub struct LoopSettings {
     pub lane: LaneLimits,
 }
 
-/// What probes see of a loop.
-#[derive(Debug, Default)]
-pub struct LoopHealth {
-    turned_ms: AtomicI64,
-    joined: AtomicBool,
-}
-
-impl LoopHealth {
-    /// Milliseconds since the loop turned last.
-    pub fn idle_ms(&self, now_ms: i64) -> i64 {
-        now_ms - self.turned_ms.load(Ordering::Relaxed)
-    }
-
-    /// Whether the group has been joined.
-    pub fn joined(&self) -> bool {
-        self.joined.load(Ordering::Relaxed)
-    }
-
-    /// Notes a turn; also called while the loop is being set up.
-    pub fn turn(&self, now_ms: i64) {
-        self.turned_ms.store(now_ms, Ordering::Relaxed);
-    }
-}
-
 /// Records taken in one turn before outcomes are looked after.
 const RECORDS_PER_TURN: usize = 64;
 /// Wait for a record when nothing is in work.
@@ -158,8 +71,6 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// Wait for a record when outcomes may come any moment.
 const BUSY_WAIT: Duration = Duration::from_millis(3);
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LAST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// The loop of one stage.
 pub struct TransactionLoop<B, P> {
@@ -181,6 +92,7 @@ pub struct TransactionLoop<B, P> {
 
 struct Assigned {
     tracker: PartitionTracker,
+    watch: CrashWatch,
     lane: usize,
     id: u32,
 }
@@ -190,18 +102,6 @@ struct Open {
     since: Instant,
     outcomes: Vec<(TopicPartition, i64)>,
     counts: Vec<Count>,
-}
-
-/// What aborts have taught.
-#[derive(Default)]
-struct Retry {
-    /// Nothing is produced before this moment.
-    not_before: Option<Instant>,
-    aborts: u32,
-    /// After the broker refused a record: offsets up to which outcomes go one per transaction.
-    isolate: HashMap<TopicPartition, i64>,
-    /// Records whose outcome was refused: dead-lettered instead, with the reason.
-    condemned: HashMap<(TopicPartition, i64), String>,
 }
 
 impl<B: Broker, P: Processor> TransactionLoop<B, P> {
@@ -270,17 +170,22 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
 
     fn turn(&mut self) -> Result<(), LoopError> {
         self.health.turn(Timestamp::now().as_millisecond());
-        let ready = self.partitions.values().any(|assigned| assigned.tracker.ready()) && self.may_produce();
+        let ready = self.partitions.values().any(|assigned| assigned.tracker.ready()) && self.retry.due();
         let mut wait = match (ready, self.open.is_some() || self.in_flight() > 0) {
             (true, _) => Duration::ZERO,
             (false, true) => BUSY_WAIT,
             (false, false) => IDLE_WAIT,
         };
         for _ in 0..RECORDS_PER_TURN {
+            if self.careful() && self.in_flight() > 0 {
+                // One at a time: whatever crashes now is known.
+                std::thread::sleep(Duration::from_millis(1));
+                break;
+            }
             let polled = self.broker.poll(wait);
             self.rebalance()?;
             match polled {
-                Ok(Some(message)) => self.accept(message),
+                Ok(Some(message)) => self.accept(message)?,
                 Ok(None) => break,
                 Err(BrokerError::Transient(message)) => {
                     warn!(stage = self.processor.stage(), error = %message, "poll failed, trying again");
@@ -306,19 +211,63 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         Ok(())
     }
 
-    fn accept(&mut self, message: InboundMessage) {
+    fn accept(&mut self, message: InboundMessage) -> Result<(), LoopError> {
         let source = TopicPartition::new(message.position.topic.as_str(), message.position.partition);
         // Of a partition that is gone again: its next owner reads it.
-        let Some(assigned) = self.partitions.get_mut(&source) else { return };
+        let zone = i64::try_from(self.settings.lane.messages).unwrap_or(i64::MAX / 2);
+        let Some(assigned) = self.partitions.get_mut(&source) else { return Ok(()) };
         let bytes =
             message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
-        if !assigned.tracker.accept(message.position.offset, message.timestamp_ms, bytes) {
-            return;
+        let offset = message.position.offset;
+        if !assigned.tracker.accept(offset, message.timestamp_ms, bytes) {
+            return Ok(());
         }
+        let admission = assigned.watch.admit(offset, zone);
         self.lanes[assigned.lane].add(bytes);
         let work =
             Work { message: Arc::new(message), epoch: assigned.tracker.epoch(), partition_id: assigned.id, source };
-        self.processor.on_record(work);
+        match admission {
+            Admission::Go => self.processor.on_record(work),
+            Admission::Mark(marker) => {
+                if self.mark(&work.source, offset, marker)? {
+                    self.processor.on_record(work);
+                }
+            }
+            Admission::Condemn(attempts) => {
+                let message = format!("the process died {attempts} times while this record was in work");
+                warn!(
+                    stage = self.processor.stage(),
+                    position = %work.message.position,
+                    attempts,
+                    "dead-lettering a record that crashes the worker"
+                );
+                let letter = self.processor.dead_letter(work, "crash", &message, attempts);
+                self.finished.push(letter);
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits a marker at the record in hand, after what is open; `false` when that was aborted instead.
+    fn mark(&mut self, source: &TopicPartition, offset: i64, marker: Marker) -> Result<bool, LoopError> {
+        let epoch = self.epoch;
+        self.commit()?;
+        if self.epoch == epoch {
+            let position = Position { partition: source.clone(), offset, metadata: marker.metadata() };
+            match self.broker.commit(&[position]) {
+                Ok(()) => {}
+                Err(CommitFailure::Abort(message) | CommitFailure::Refused(message)) => self.abort(&message)?,
+                Err(CommitFailure::Fatal(message)) => return Err(self.fatal(message)),
+            }
+        }
+        Ok(self.epoch == epoch)
+    }
+
+    /// Whether records go one at a time, because one of them may bring the process down.
+    fn careful(&self) -> bool {
+        self.partitions.values().any(|assigned| {
+            assigned.watch.suspicious() || assigned.tracker.position().is_some_and(|at| assigned.watch.careful(at))
+        })
     }
 
     fn collect(&mut self) {
@@ -332,12 +281,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         self.finished = finished;
     }
 
-    fn may_produce(&self) -> bool {
-        self.retry.not_before.is_none_or(|moment| Instant::now() >= moment)
-    }
-
     fn release(&mut self) -> Result<(), LoopError> {
-        if !self.may_produce() {
+        if !self.retry.due() {
             return Ok(());
         }
         let sources: Vec<TopicPartition> = self
@@ -350,7 +295,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             loop {
                 if self.open.as_ref().is_some_and(|open| open.outcomes.len() >= self.max_outcomes()) {
                     self.commit()?;
-                    if !self.may_produce() {
+                    if !self.retry.due() {
                         return Ok(());
                     }
                 }
@@ -368,14 +313,14 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     }
 
     fn max_outcomes(&self) -> usize {
-        if self.retry.isolate.is_empty() { self.settings.commit_max_messages } else { 1 }
+        if self.retry.isolating() || self.careful() { 1 } else { self.settings.commit_max_messages }
     }
 
     fn replace_condemned(&self, finished: Finished) -> Finished {
         let at = (finished.work.source.clone(), finished.work.message.position.offset);
-        match self.retry.condemned.get(&at) {
+        match self.retry.condemned(&at) {
             Some(reason) => {
-                self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts.max(1))
+                self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts().max(1))
             }
             None => finished,
         }
@@ -396,13 +341,13 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 }
                 Err(ProduceError::Refused(message)) => {
                     let at = (finished.work.source.clone(), finished.work.message.position.offset);
-                    if replaced || self.retry.condemned.contains_key(&at) {
+                    if replaced || self.retry.condemned(&at).is_some() {
                         return Err(self.fatal(format!(
                             "the dead letter of `{}` is refused ({message}); raise `message.max.bytes` in `kafka.producer_options` and on the topic",
                             finished.work.message.position
                         )));
                     }
-                    self.retry.condemned.insert(at, message.clone());
+                    self.retry.condemn(at, message.clone());
                     self.abort(&message)?;
                     return Ok(false);
                 }
@@ -431,10 +376,14 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
 
     fn commit(&mut self) -> Result<(), LoopError> {
         let Some(open) = &self.open else { return Ok(()) };
-        let offsets: Vec<(TopicPartition, i64)> = self
+        let offsets: Vec<Position> = self
             .partitions
             .iter()
-            .filter_map(|(source, assigned)| assigned.tracker.uncommitted().map(|offset| (source.clone(), offset)))
+            .filter_map(|(source, assigned)| {
+                let offset = assigned.tracker.uncommitted()?;
+                let marker = assigned.watch.progress(offset, assigned.tracker.in_flight().0 > 0);
+                Some(Position { partition: source.clone(), offset, metadata: marker.metadata() })
+            })
             .collect();
         let alone = (open.outcomes.len() == 1).then(|| open.outcomes[0].clone());
         let started = Instant::now();
@@ -444,40 +393,25 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 self.metrics.transaction(self.processor.stage(), TransactionOutcome::Committed, started.elapsed());
                 let counts = self.open.take().map_or_else(Vec::new, |open| open.counts);
                 self.metrics.apply(&counts);
-                for (source, offset) in offsets {
+                for Position { partition: source, offset, .. } in offsets {
                     if let Some(assigned) = self.partitions.get_mut(&source) {
                         assigned.tracker.commit();
                     }
-                    if self.retry.isolate.get(&source).is_some_and(|&until| offset > until) {
-                        self.retry.isolate.remove(&source);
-                    }
-                    self.retry.condemned.retain(|(at, condemned), _| *at != source || *condemned >= offset);
+                    self.retry.committed(&source, offset);
                 }
-                self.retry.aborts = 0;
-                self.retry.not_before = None;
+                self.retry.calm();
                 Ok(())
             }
             Err(CommitFailure::Abort(message)) => self.abort(&message),
             Err(CommitFailure::Refused(message)) => {
                 match alone {
                     // The only outcome of its transaction was refused: it is the culprit.
-                    Some(at) => {
-                        self.retry.condemned.insert(at, message.clone());
-                    }
-                    None => self.isolate(),
+                    Some(at) => self.retry.condemn(at, message.clone()),
+                    None => self.retry.isolate(&open.outcomes),
                 }
                 self.abort(&message)
             }
             Err(CommitFailure::Fatal(message)) => Err(self.fatal(message)),
-        }
-    }
-
-    /// From now on one outcome per transaction, until all that was in this one is through.
-    fn isolate(&mut self) {
-        let Some(open) = &self.open else { return };
-        for (source, offset) in &open.outcomes {
-            let until = self.retry.isolate.entry(source.clone()).or_insert(*offset);
-            *until = (*until).max(*offset);
         }
     }
 
@@ -500,14 +434,12 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 positions.push((source.clone(), offset));
             }
         }
-        self.retry.aborts += 1;
-        let backoff = FIRST_BACKOFF.saturating_mul(1 << (self.retry.aborts - 1).min(10)).min(LAST_BACKOFF);
-        self.retry.not_before = Some(Instant::now() + backoff);
+        let backoff = self.retry.aborted();
         self.metrics.replayed(self.processor.stage(), replayed);
         warn!(
             stage = self.processor.stage(),
             reason,
-            aborts = self.retry.aborts,
+            aborts = self.retry.aborts(),
             in_work = replayed,
             backoff_ms = u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX),
             "transaction aborted, reading again"
@@ -525,10 +457,17 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         for event in self.broker.rebalances() {
             match event {
                 Rebalance::Assigned(sources) => {
-                    self.health.joined.store(true, Ordering::Relaxed);
+                    self.health.join();
                     info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions assigned");
                     self.metrics.rebalance(self.processor.stage(), "assigned");
                     self.epoch += 1;
+                    let markers: HashMap<TopicPartition, Marker> = match self.broker.markers(&sources) {
+                        Ok(found) => found.into_iter().map(|(source, text)| (source, Marker::parse(&text))).collect(),
+                        Err(error) => {
+                            warn!(stage = self.processor.stage(), error = %error, "earlier attempts are not known");
+                            HashMap::new()
+                        }
+                    };
                     let mut pause = Vec::new();
                     for source in sources {
                         let lane = self.processor.lane(&source.topic);
@@ -537,8 +476,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                         }
                         let id = self.next_partition_id;
                         self.next_partition_id += 1;
-                        self.partitions
-                            .insert(source, Assigned { tracker: PartitionTracker::new(self.epoch), lane, id });
+                        let watch = CrashWatch::new(markers.get(&source).copied().unwrap_or_default());
+                        let tracker = PartitionTracker::new(self.epoch);
+                        self.partitions.insert(source, Assigned { tracker, watch, lane, id });
                     }
                     self.lenient("pause", |broker| broker.pause(&pause))?;
                 }
@@ -551,14 +491,12 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                             self.lanes[assigned.lane].remove(messages, bytes);
                             self.metrics.forget_partition(self.processor.stage(), source);
                         }
-                        self.retry.isolate.remove(source);
-                        self.retry.condemned.retain(|(at, _), _| at != source);
+                        self.retry.forget(source);
                     }
                     if self.open.is_some() {
                         // The transaction may hold outcomes of the partitions that went.
                         self.abort("partitions were revoked")?;
-                        self.retry.not_before = None;
-                        self.retry.aborts = 0;
+                        self.retry.calm();
                     }
                 }
             }

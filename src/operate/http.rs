@@ -13,8 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::Metrics;
-use crate::kafka::LoopHealth;
+use super::{LoopHealth, Metrics};
 
 /// What the probes look at.
 pub struct Probes {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::*;
+use crate::kafka::OutputRecord;
 use crate::kafka::memory::{MemoryBroker, Store};
 
 /// Echoes records to `out`, in an order that is not theirs.
@@ -13,11 +14,13 @@ struct Shuffling {
     stop_after: Option<(usize, Arc<AtomicBool>)>,
     taken: usize,
     failed: bool,
+    /// A record that kills the process when it comes.
+    deadly: Option<&'static str>,
 }
 
 impl Shuffling {
     fn new(hold: usize) -> Self {
-        Self { held: Vec::new(), hold, stop_after: None, taken: 0, failed: false }
+        Self { held: Vec::new(), hold, stop_after: None, taken: 0, failed: false, deadly: None }
     }
 }
 
@@ -39,6 +42,8 @@ impl Processor for Shuffling {
         vec!["a", "b"]
     }
     fn on_record(&mut self, work: Work) {
+        let value = String::from_utf8_lossy(work.message.payload.as_deref().unwrap_or_default());
+        self.failed |= self.deadly.is_some_and(|deadly| value == deadly);
         self.taken += 1;
         if let Some((count, stop)) = &self.stop_after
             && self.taken >= *count
@@ -202,6 +207,31 @@ fn a_full_lane_is_paused_alone_and_goes_on() {
         let topics: std::collections::BTreeSet<_> = partitions.iter().map(|partition| &*partition.topic).collect();
         assert_eq!(topics.len(), 1, "lanes are paused one by one: {topics:?}");
     }
+}
+
+#[test]
+fn a_record_that_brings_the_process_down_is_found_and_nobody_else_is_blamed() {
+    let store: Arc<Mutex<Store>> = Arc::default();
+    let mut lives = 0;
+    loop {
+        lives += 1;
+        assert!(lives < 20, "the culprit is not found");
+        let mut broker = MemoryBroker::new(&ABC, 40);
+        broker.store = Arc::clone(&store);
+        let processor = Shuffling { deadly: Some("a/1@23"), ..Shuffling::new(6) };
+        let (result, _) = run(broker, processor, 16, 120);
+        if result.is_ok() {
+            break;
+        }
+    }
+    let store = store.lock().unwrap();
+    let letters: Vec<_> = store.committed.iter().filter(|output| output.topic == "dlq").collect();
+    assert_eq!(letters.len(), 1, "{lives} lives");
+    assert_eq!(letters[0].payload.as_deref(), Some(&b"crash a/1@23"[..]));
+    let found = by_partition(&store);
+    assert_eq!(found["a/1"], (0..40).filter(|offset| *offset != 23).collect::<Vec<_>>());
+    assert_eq!((found["a/0"].len(), found["b/0"].len()), (40, 40));
+    assert!(store.metadata.values().all(String::is_empty), "{:?}", store.metadata);
 }
 
 #[test]

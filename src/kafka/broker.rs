@@ -1,0 +1,85 @@
+//! What the loop needs of a broker, in its own terms; [`super::KafkaBroker`] is the real one.
+
+use std::time::Duration;
+
+use super::processor::{OutputRecord, TopicPartition};
+use crate::message::InboundMessage;
+
+/// What the loop needs of a broker; [`super::KafkaBroker`] is the real one.
+pub trait Broker {
+    /// Waits up to `timeout` for a record. A poll in which a rebalance happens gives none.
+    fn poll(&mut self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError>;
+    /// Rebalances that happened inside the last polls, in order.
+    fn rebalances(&mut self) -> Vec<Rebalance>;
+    /// Stops fetching from partitions.
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
+    /// Fetches from partitions again.
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
+    /// Adds a record to the open transaction, which is begun when there is none.
+    fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError>;
+    /// Metadata of the committed offsets of partitions; empty where there is none.
+    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError>;
+    /// Commits the open transaction, or an empty one, together with the offsets.
+    fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure>;
+    /// Aborts the open transaction.
+    fn abort(&mut self) -> Result<(), BrokerError>;
+    /// Reads partitions again from the given offsets.
+    fn rewind(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
+    /// End of a partition (next offset to be written), where it is known.
+    fn end_offset(&self, partition: &TopicPartition) -> Option<i64>;
+    /// Leaves the group and closes the clients.
+    fn close(self);
+}
+
+/// A position to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Next offset to read.
+    pub offset: i64,
+    /// Travels with the offset and is read by the next owner.
+    pub metadata: String,
+}
+
+/// A change of the assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebalance {
+    /// Partitions came.
+    Assigned(Vec<TopicPartition>),
+    /// Partitions went.
+    Revoked(Vec<TopicPartition>),
+}
+
+/// A broker call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokerError {
+    /// It may work next time; the loop goes on.
+    #[error("{0}")]
+    Transient(String),
+    /// The client is unusable: fenced, or a fatal error.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// A record that could not be added to the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProduceError {
+    /// The record itself is at fault (too large).
+    Refused(String),
+    /// The transaction must be aborted.
+    Abort(String),
+    /// The client is unusable.
+    Fatal(String),
+}
+
+/// A commit that did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitFailure {
+    /// The transaction must be aborted and its input read again.
+    Abort(String),
+    /// As `Abort`; the broker refused a record for what it is, and would again.
+    Refused(String),
+    /// The client is unusable.
+    Fatal(String),
+}

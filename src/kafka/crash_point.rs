@@ -1,0 +1,25 @@
+//! Places where a build with the feature `crash-points` can be told to die, for tests of what a crash leaves.
+//!
+//! `FAILPOINTS="commit.before_offsets=3*off->return"` lets a point pass three times and then aborts the
+//! process. Without the feature nothing of it is compiled.
+
+/// Aborts the process here, if told so.
+macro_rules! crash_point {
+    ($name:literal) => {
+        #[cfg(feature = "crash-points")]
+        if fail::eval($name, |_| ()).is_some() {
+            tracing::error!(point = $name, "crash point");
+            std::process::abort();
+        }
+    };
+}
+
+pub(crate) use crash_point;
+
+/// Whether a commit is to be aborted here, if told so.
+pub(super) fn forced_abort() -> bool {
+    #[cfg(feature = "crash-points")]
+    return fail::eval("commit.force_abort", |_| ()).is_some();
+    #[cfg(not(feature = "crash-points"))]
+    false
+}
