@@ -131,7 +131,9 @@ fn the_worst_passage_of_a_long_message_is_not_lost() {
     let with = format!("{calm}{alarm}{calm}");
     let found = score_all(&model, &[&calm, &with, alarm], 2, 1024);
     let (without, with, alone) = (&found[0].0, &found[1].0, &found[2].0);
-    assert!(with.urgency.score > without.urgency.score + 0.3, "{} {}", with.urgency.score, without.urgency.score);
-    assert!(with.urgency.score > 0.6 * alone.urgency.score);
+    // Within its window the passage is diluted (mean pooling), across windows it is not: pressing it stays.
+    assert_eq!(alone.urgency.label, "critical");
+    assert!(["high", "critical"].contains(&with.urgency.label.as_str()), "{:?}", with.urgency);
+    assert!(["low", "normal"].contains(&without.urgency.label.as_str()), "{:?}", without.urgency);
     assert!(found[1].1.iter().any(|evidence| evidence.signal == "urgency"), "{:?}", found[1].1);
 }
