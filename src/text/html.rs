@@ -1,11 +1,16 @@
-//! HTML to plain text, in one pass without recursion.
+//! HTML to plain text, in one pass over the tokens of `html5ever`.
 //!
-//! Written by hand because it must know where quoted history and signatures begin and end, take linear
-//! time and never panic (docs/decisions/0002-text-cleaning.md). Named entities come from `mail-parser`.
+//! The library's tokenizer knows the syntax (tags, attributes, entities, scripts, comments, broken
+//! mark-up) in linear time. No tree is built: mail needs none, and building one is quadratic for
+//! hostile documents. What is ours is what mail means: line breaks, quoted history, signatures
+//! (docs/decisions/0002-text-cleaning.md).
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use mail_parser::decoders::html::add_html_token;
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 
 /// Plain text of a document, and what its mark-up says of the parts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,11 +62,19 @@ const MAX_CLOSE_SEARCH: usize = 64;
 
 /// Converts a document. If everything in it is hidden, it is shown all the same.
 pub(super) fn to_text(html: &str) -> HtmlText {
-    let shown = Scanner::new(html, true).run();
-    if shown.text.trim().is_empty() {
-        return Scanner::new(html, false).run();
-    }
-    shown
+    let shown = convert(html, true);
+    if shown.text.trim().is_empty() { convert(html, false) } else { shown }
+}
+
+fn convert(html: &str, hide: bool) -> HtmlText {
+    let writer = Writer { hide, ..Writer::default() };
+    let tokenizer = Tokenizer::new(Sink(RefCell::new(writer)), TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from(html));
+    // Without a tree builder nobody asks for a script to be run, so one call takes all.
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.0.into_inner().finished()
 }
 
 struct Open {
@@ -70,131 +83,66 @@ struct Open {
     start: usize,
 }
 
-/// How the end of a tag is looked for. Each search that fails ends that kind of search, so that hostile
-/// documents are not scanned again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
-    /// A `>` outside quotes.
-    Quoted,
-    /// Any `>`: there is an odd quote somewhere.
-    Plain,
-    /// There is none.
-    Missing,
+/// Receives the tokens.
+struct Sink(RefCell<Writer>);
+
+impl TokenSink for Sink {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut writer = self.0.borrow_mut();
+        match token {
+            Token::CharacterTokens(text) => writer.text(&text),
+            Token::TagToken(tag) => {
+                let name = &*tag.name;
+                // What stands in these is no text of the message, and only their own end tag ends them.
+                let raw = match name {
+                    "script" => Some(RawKind::ScriptData),
+                    "style" => Some(RawKind::Rawtext),
+                    "title" => Some(RawKind::Rcdata),
+                    _ => None,
+                };
+                match (tag.kind, raw) {
+                    (TagKind::StartTag, Some(raw)) => {
+                        writer.raw = true;
+                        return TokenSinkResult::RawData(raw);
+                    }
+                    (TagKind::EndTag, Some(_)) => writer.raw = false,
+                    (TagKind::StartTag, None) => writer.open(&tag),
+                    (TagKind::EndTag, None) => writer.close(name),
+                }
+            }
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
 }
 
-struct Scanner<'a> {
-    html: &'a str,
+/// Writes the text down.
+#[derive(Default)]
+struct Writer {
     hide: bool,
     out: HtmlText,
     stack: Vec<Open>,
+    /// Inside a script, style or title.
+    raw: bool,
     hidden: usize,
     pre: usize,
     space: bool,
     breaks: usize,
-    ends: Ends,
 }
 
-impl<'a> Scanner<'a> {
-    fn new(html: &'a str, hide: bool) -> Self {
-        Self {
-            html,
-            hide,
-            out: HtmlText::default(),
-            stack: Vec::new(),
-            hidden: 0,
-            pre: 0,
-            space: false,
-            breaks: 0,
-            ends: Ends::Quoted,
-        }
-    }
-
-    fn run(mut self) -> HtmlText {
-        let mut at = 0;
-        while let Some(found) = self.html[at..].find('<') {
-            let tag = at + found;
-            self.text(at, tag);
-            at = self.markup(tag);
-        }
-        self.text(at, self.html.len());
+impl Writer {
+    fn finished(mut self) -> HtmlText {
         while let Some(open) = self.stack.pop() {
             self.finish(&open);
         }
         self.out
     }
 
-    /// Handles what begins with `<` at `at`; returns where to go on.
-    fn markup(&mut self, at: usize) -> usize {
-        let rest = &self.html[at + 1..];
-        if let Some(comment) = rest.strip_prefix("!--") {
-            return match comment.find("-->") {
-                Some(end) => at + 4 + end + 3,
-                None => self.skip_to_end(at + 4),
-            };
-        }
-        let first = rest.bytes().next().unwrap_or(b' ');
-        let is_tag = first.is_ascii_alphabetic()
-            || matches!(first, b'!' | b'?')
-            || (first == b'/' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_alphabetic));
-        let end = if is_tag { self.tag_end(at + 1) } else { None };
-        let Some(end) = end else {
-            self.push('<');
-            return at + 1;
-        };
-        let inside = &self.html[at + 1..end];
-        let after = end + 1;
-        if matches!(first, b'!' | b'?') {
-            return after;
-        }
-        if first == b'/' {
-            self.close(&tag_name(&inside[1..]));
-            return after;
-        }
-        let name = tag_name(inside);
-        if matches!(name.as_str(), "script" | "style" | "title" | "template") {
-            let closing = format!("</{name}");
-            return match find_ignoring_case(&self.html[after..], &closing) {
-                // The closing tag itself is read as markup.
-                Some(found) => after + found,
-                None => self.skip_to_end(after),
-            };
-        }
-        self.open(name, inside);
-        after
-    }
-
-    fn skip_to_end(&self, fallback: usize) -> usize {
-        // An element or comment that never ends hides the rest from every reader, unless it is a mere
-        // slip at the end of a cut document.
-        self.html.len().max(fallback)
-    }
-
-    fn tag_end(&mut self, from: usize) -> Option<usize> {
-        let bytes = self.html.as_bytes();
-        if self.ends == Ends::Quoted {
-            let mut quote = None;
-            for (offset, byte) in bytes[from..].iter().enumerate() {
-                match (quote, byte) {
-                    (None, b'>') => return Some(from + offset),
-                    (None, b'"' | b'\'') => quote = Some(*byte),
-                    (Some(open), byte) if open == *byte => quote = None,
-                    _ => {}
-                }
-            }
-            self.ends = Ends::Plain;
-        }
-        if self.ends == Ends::Missing {
-            return None;
-        }
-        let found = self.html[from..].find('>');
-        if found.is_none() {
-            self.ends = Ends::Missing;
-        }
-        found.map(|offset| from + offset)
-    }
-
-    fn open(&mut self, name: String, inside: &str) {
-        match name.as_str() {
+    fn open(&mut self, tag: &Tag) {
+        let name = &*tag.name;
+        match name {
             "br" => {
                 if self.hidden == 0 {
                     self.breaks += 1;
@@ -215,34 +163,33 @@ impl<'a> Scanner<'a> {
                 }
             }
             "td" | "th" => self.space = true,
-            "img" => self.image(inside),
+            "img" => self.image(tag),
             _ => {}
         }
         if name == "pre" {
             self.pre += 1;
         }
-        if !matches!(name.as_str(), "div" | "blockquote" | "span" | "table" | "section" | "article" | "pre")
-            || inside.ends_with('/')
+        if !matches!(name, "div" | "blockquote" | "span" | "table" | "section" | "article" | "pre" | "template")
+            || tag.self_closing
         {
             return;
         }
-        let kind = self.kind(&name, inside);
+        let kind = self.kind(tag);
         if kind == Kind::Hidden {
             self.hidden += 1;
         }
         let start = self.out.text.len();
-        self.stack.push(Open { name, kind, start });
+        self.stack.push(Open { name: name.to_owned(), kind, start });
     }
 
-    fn kind(&mut self, name: &str, inside: &str) -> Kind {
-        let lower = inside.to_ascii_lowercase();
-        let style = attribute(&lower, "style").unwrap_or_default();
-        let style: String = style.chars().filter(|letter| !letter.is_whitespace()).collect();
-        if self.hide && (style.contains("display:none") || style.contains("mso-hide:all")) {
+    fn kind(&mut self, tag: &Tag) -> Kind {
+        let name = &*tag.name;
+        let lower = |name: &str| attribute(tag, name).unwrap_or_default().to_ascii_lowercase();
+        let style: String = lower("style").chars().filter(|letter| !letter.is_whitespace()).collect();
+        if name == "template" || (self.hide && (style.contains("display:none") || style.contains("mso-hide:all"))) {
             return Kind::Hidden;
         }
-        let id = attribute(&lower, "id").unwrap_or_default();
-        let class = attribute(&lower, "class").unwrap_or_default();
+        let (id, class) = (lower("id"), lower("class"));
         let names = || {
             class
                 .split_ascii_whitespace()
@@ -295,8 +242,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Pictures that stand for an emoji become that emoji; others are nothing.
-    fn image(&mut self, inside: &str) {
-        let Some(alt) = attribute(inside, "alt") else {
+    fn image(&mut self, tag: &Tag) {
+        let Some(alt) = attribute(tag, "alt") else {
             return;
         };
         if alt.len() <= 32 && !alt.is_ascii() && !alt.chars().any(char::is_alphanumeric) {
@@ -304,53 +251,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn text(&mut self, from: usize, to: usize) {
-        if self.hidden > 0 {
+    /// A hard space keeps its line, but shows nothing.
+    fn text(&mut self, text: &str) {
+        if self.raw {
             return;
         }
-        let mut rest = &self.html[from..to];
-        while let Some(found) = rest.find('&') {
-            self.run_of_text(&rest[..found]);
-            rest = &rest[found..];
-            let end = rest.bytes().take(34).position(|byte| byte == b';');
-            let Some(end) = end else {
-                self.push('&');
-                rest = &rest[1..];
-                continue;
-            };
-            let mut decoded = String::new();
-            add_html_token(&mut decoded, &rest.as_bytes()[..=end], false);
-            if decoded.len() == end + 1 {
-                // Not an entity.
-                self.push('&');
-                rest = &rest[1..];
-            } else {
-                decoded.chars().for_each(|letter| self.entity(letter));
-                rest = &rest[end + 1..];
-            }
-        }
-        self.run_of_text(rest);
-    }
-
-    fn run_of_text(&mut self, text: &str) {
         for letter in text.chars() {
             if self.pre > 0 && letter == '\n' {
-                self.breaks += 1;
-                self.space = false;
+                if self.hidden == 0 {
+                    self.breaks += 1;
+                    self.space = false;
+                }
             } else if letter.is_whitespace() {
                 self.space = true;
-            } else {
+            } else if letter != '\0' {
                 self.push(letter);
             }
-        }
-    }
-
-    /// A hard space keeps its line, but shows nothing.
-    fn entity(&mut self, letter: char) {
-        if letter == '\u{a0}' || letter.is_whitespace() {
-            self.space = true;
-        } else if letter != '\0' {
-            self.push(letter);
         }
     }
 
@@ -379,38 +295,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn tag_name(inside: &str) -> String {
-    inside
-        .chars()
-        .take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-'))
-        .take(16)
-        .collect::<String>()
-        .to_ascii_lowercase()
-}
-
-/// Returns an attribute's value from the inside of a tag.
-fn attribute<'a>(inside: &'a str, name: &str) -> Option<&'a str> {
-    let mut from = 0;
-    while let Some(found) = inside[from..].find(name) {
-        let start = from + found;
-        let after = &inside[start + name.len()..];
-        let before = inside[..start].chars().next_back();
-        from = start + name.len();
-        let Some(value) = after.trim_start().strip_prefix('=') else {
-            continue;
-        };
-        if !before.is_some_and(|letter| letter.is_whitespace() || matches!(letter, '"' | '\'')) {
-            continue;
-        }
-        let value = value.trim_start();
-        return match value.chars().next()? {
-            quote @ ('"' | '\'') => value[1..].split(quote).next(),
-            _ => value.split(|letter: char| letter.is_whitespace() || letter == '>').next(),
-        };
-    }
-    None
-}
-
-fn find_ignoring_case(text: &str, pattern: &str) -> Option<usize> {
-    text.as_bytes().windows(pattern.len()).position(|window| window.eq_ignore_ascii_case(pattern.as_bytes()))
+/// An attribute's value.
+fn attribute<'a>(tag: &'a Tag, name: &str) -> Option<&'a str> {
+    tag.attrs.iter().find(|attribute| &*attribute.name.local == name).map(|attribute| &*attribute.value)
 }
