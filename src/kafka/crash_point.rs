@@ -16,10 +16,15 @@ macro_rules! crash_point {
 
 pub(crate) use crash_point;
 
-/// Whether a commit is to be aborted here, if told so.
+/// Whether a commit is to be aborted here, if told so: every second one of the calling thread, so that each
+/// transaction is aborted once and goes through the next time.
 pub(super) fn forced_abort() -> bool {
     #[cfg(feature = "crash-points")]
-    return fail::eval("commit.force_abort", |_| ()).is_some();
+    {
+        use std::cell::Cell;
+        thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
+        return fail::eval("commit.force_abort", |_| ()).is_some() && CALLS.replace(CALLS.get() + 1) % 2 == 0;
+    }
     #[cfg(not(feature = "crash-points"))]
     false
 }

@@ -5,7 +5,8 @@
 //! hostile documents. What is ours is what mail means: line breaks, quoted history, signatures
 //! (docs/decisions/0002-text-cleaning.md).
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use html5ever::tendril::StrTendril;
@@ -59,6 +60,12 @@ const SIGNATURE_NAMES: [&str; 6] = [
 ];
 /// How far up a closing tag looks for its opening one; keeps the time linear.
 const MAX_CLOSE_SEARCH: usize = 64;
+/// What can stand before another attribute.
+const SEPARATORS: [char; 7] = [' ', '\t', '\n', '\r', '\u{c}', '/', '='];
+/// The tokenizer takes time in the square of a tag's attributes. It gets the document in pieces with so
+/// many separators at most, and only so many pieces of one tag; further ones without their separators.
+const MAX_SEPARATORS: usize = 512;
+const MAX_PIECES: usize = 16;
 
 /// Converts a document. If everything in it is hidden, it is shown all the same.
 pub(super) fn to_text(html: &str) -> HtmlText {
@@ -68,13 +75,35 @@ pub(super) fn to_text(html: &str) -> HtmlText {
 
 fn convert(html: &str, hide: bool) -> HtmlText {
     let writer = Writer { hide, ..Writer::default() };
-    let tokenizer = Tokenizer::new(Sink(RefCell::new(writer)), TokenizerOpts::default());
+    let sink = Sink { writer: RefCell::new(writer), pieces: Cell::new(0) };
+    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from(html));
-    // Without a tree builder nobody asks for a script to be run, so one call takes all.
-    let _ = tokenizer.feed(&input);
+    // What never ends is no tag: the library would drop all that follows.
+    let (whole, tail) = html.split_at(html.rfind('>').map_or(0, |at| at + 1));
+    let html = if tail.contains('<') && !tail.contains("<!--") {
+        Cow::Owned(format!("{whole}{}", tail.replace('<', "&lt;")))
+    } else {
+        Cow::Borrowed(html)
+    };
+    let mut separators = 0;
+    for piece in html.split_inclusive(|letter| {
+        separators += usize::from(SEPARATORS.contains(&letter));
+        let ends = letter == '>' || separators == MAX_SEPARATORS;
+        separators *= usize::from(!ends);
+        ends
+    }) {
+        let pieces = tokenizer.sink.pieces.get() + 1;
+        tokenizer.sink.pieces.set(pieces);
+        input.push_back(if pieces > MAX_PIECES {
+            StrTendril::from(piece.replace(SEPARATORS, ""))
+        } else {
+            StrTendril::from(piece)
+        });
+        // Without a tree builder nobody asks for a script to be run, so one call takes all.
+        let _ = tokenizer.feed(&input);
+    }
     tokenizer.end();
-    tokenizer.sink.0.into_inner().finished()
+    tokenizer.sink.writer.into_inner().finished()
 }
 
 struct Open {
@@ -84,13 +113,20 @@ struct Open {
 }
 
 /// Receives the tokens.
-struct Sink(RefCell<Writer>);
+struct Sink {
+    writer: RefCell<Writer>,
+    /// Pieces since the last token: text becomes tokens at once, tags and comments at their end.
+    pieces: Cell<usize>,
+}
 
 impl TokenSink for Sink {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut writer = self.0.borrow_mut();
+        if !matches!(token, Token::ParseError(_)) {
+            self.pieces.set(0);
+        }
+        let mut writer = self.writer.borrow_mut();
         match token {
             Token::CharacterTokens(text) => writer.text(&text),
             Token::TagToken(tag) => {

@@ -37,7 +37,8 @@ fn converts() {
             "one\n\ntwo",
         ),
         ("<a title=\"1 > 0\">x</a>", "x"),
-        ("unclosed <b", "unclosed"),
+        ("unclosed <b", "unclosed <b"),
+        ("stock <missing since Monday, help", "stock <missing since Monday, help"),
         ("&nbsp;", ""),
         ("", ""),
     ] {
@@ -153,6 +154,7 @@ fn hostile_html_takes_linear_time() {
         "<div id=id=id=".repeat(n / 4),
         format!("<div {}>x", "style ".repeat(n)),
         "<table><tr><td>".repeat(n) + "x",
+        format!("<div {}>x", (0..n).map(|i| format!("a{i:x}")).collect::<Vec<_>>().join(" ")),
         "> a\n".repeat(n),
         "On 1\n".repeat(n),
         "From: a@b\n".repeat(n),
