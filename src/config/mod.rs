@@ -97,8 +97,14 @@ impl Config {
         };
         // Straight from the text first: only so do errors carry the line.
         let mut settings: Settings = toml::from_str(text).map_err(|error| parse_error(name, error))?;
-        let overrides: Vec<(String, String)> =
-            env.into_iter().filter(|(key, _)| key.starts_with(ENV_PREFIX) && key.contains("__")).collect();
+        let variables: Vec<(String, String)> = env.into_iter().filter(|(key, _)| key.starts_with(ENV_PREFIX)).collect();
+        if let Some((wrong, right)) = variables.iter().find_map(|(key, _)| Some((key, slip(key)?))) {
+            return Err(ConfigError::Parse {
+                origin: format!("environment `{wrong}`"),
+                message: format!("sets nothing; sections and fields are separated by two underscores: `{right}`"),
+            });
+        }
+        let overrides: Vec<(String, String)> = variables.into_iter().filter(|(key, _)| key.contains("__")).collect();
         if !overrides.is_empty() {
             let mut table: toml::Table = toml::from_str(text).map_err(|error| parse_error(name, error))?;
             for (key, value) in &overrides {
@@ -134,6 +140,18 @@ impl Config {
 /// `UNDERTONE_KAFKA__BOOTSTRAP_SERVERS` → `kafka`, `bootstrap_servers`.
 fn env_path(key: &str) -> Vec<String> {
     key.trim_start_matches(ENV_PREFIX).split("__").map(str::to_lowercase).collect()
+}
+
+/// Sections of the file, for the slip below.
+const SECTIONS: [&str; 10] =
+    ["app", "kafka", "topics", "delivery", "limits", "text", "model", "policy", "output", "operate"];
+
+/// What was meant by a variable with a section but a single underscore behind it; it would be passed over in
+/// silence. (Other variables are none of ours: Kubernetes makes `UNDERTONE_SERVICE_HOST` and the like.)
+fn slip(key: &str) -> Option<String> {
+    let rest = key.strip_prefix(ENV_PREFIX).filter(|rest| !rest.contains("__"))?;
+    let (section, field) = rest.split_once('_')?;
+    SECTIONS.contains(&section.to_lowercase().as_str()).then(|| format!("{ENV_PREFIX}{section}__{field}"))
 }
 
 /// Numbers and booleans as such, everything else as text.
@@ -204,6 +222,10 @@ mod tests {
         assert_eq!(config.kafka.bootstrap_servers, "k:1");
         let config = Config::from_text("", "x", env("UNDERTONE_DELIVERY__COMMIT_INTERVAL_MS", "7")).unwrap();
         assert_eq!(config.delivery.commit_interval_ms, 7);
+        let error =
+            Config::from_text("", "x", env("UNDERTONE_KAFKA_BOOTSTRAP_SERVERS", "k:1")).unwrap_err().to_string();
+        assert!(error.contains("`UNDERTONE_KAFKA__BOOTSTRAP_SERVERS`"), "{error}");
+        Config::from_text("", "x", env("UNDERTONE_SERVICE_HOST", "10.0.0.1")).unwrap();
         let error = Config::from_text("", "x", env("UNDERTONE_DELIVERY__NO_SUCH", "7")).unwrap_err().to_string();
         assert!(error.contains("UNDERTONE_DELIVERY__NO_SUCH"), "{error}");
     }
