@@ -5,7 +5,7 @@ DEMO_ARGS ?= $(shell [ -t 1 ] || echo --exit-when-drained)
 # The same set of features everywhere, so that nothing is compiled twice.
 FEATURES := --features broker-tests,crash-points
 
-.PHONY: demo test build fmt lint bench schemas setup model
+.PHONY: demo test faults build fmt lint bench schemas setup model
 
 setup:
 	@scripts/prerequisites.sh
@@ -16,6 +16,10 @@ demo: setup
 
 test: setup
 	$(CARGO) test --locked $(FEATURES)
+
+# Kills, pauses and crash points on a real Kafka; some minutes. UNDERTONE_FAULTS=long for the long form.
+faults: setup
+	$(CARGO) test --locked --features fault-tests --test faults --test crash_points -- --nocapture
 
 build: setup
 	$(CARGO) build --locked --release

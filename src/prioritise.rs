@@ -2,6 +2,7 @@
 //!
 //! Light: one pass of the policy. It keeps no history yet, so it can be run anywhere.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -197,8 +198,14 @@ impl Processor for PrioritiseProcessor {
         vec!["scored"]
     }
 
+    // What goes wrong with a record is caught with it.
+    fn fragile(&self) -> bool {
+        false
+    }
+
     fn on_record(&mut self, work: Work) {
-        let finished = self.process(work);
+        let finished = catch_unwind(AssertUnwindSafe(|| self.process(work.clone())))
+            .unwrap_or_else(|_| self.dead_letter(work, "panic", "the policy failed on this message", 1));
         self.finished.push(finished);
     }
 

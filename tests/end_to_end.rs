@@ -5,144 +5,22 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::{NewRecord, RealKafka, Record, Worker, unique};
+use serde_json::Value;
+use support::pipeline::{CHANNELS, lost_and_doubled, undertone};
+use support::{Pipeline, RealKafka, Record, Worker};
 
-/// Where the worker of one test reads and writes.
-struct Setup {
-    kafka: &'static RealKafka,
-    prefix: String,
-    config: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-const CHANNELS: [&str; 3] = ["email", "chat", "social"];
-
-impl Setup {
-    fn new(name: &str, more: &str) -> Option<Self> {
-        let kafka = RealKafka::shared()?;
-        let prefix = unique(name);
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("undertone.toml");
-        let bootstrap = kafka.bootstrap();
-        std::fs::write(
-            &config,
-            format!(
-                "[app]\nname = \"{prefix}\"\n[kafka]\nbootstrap_servers = \"{bootstrap}\"\n\
-                 [topics]\nscored = \"{prefix}.scored\"\ntickets = \"{prefix}.tickets\"\nfiltered = \"{prefix}.filtered\"\n\
-                 review = \"{prefix}.review\"\ndlq = \"{prefix}.dlq\"\npartitions = 3\nscored_partitions = 4\n\
-                 [topics.inputs]\n\"{prefix}.email\" = \"email\"\n\"{prefix}.chat\" = \"chat\"\n\"{prefix}.social\" = \"social\"\n\
-                 [operate]\nlog_format = \"text\"\n{more}\n"
-            ),
-        )
-        .unwrap();
-        let created = undertone(&["topics", "create"], &config);
-        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-        Some(Self { kafka, prefix, config, _folder: folder })
-    }
-
-    fn topic(&self, name: &str) -> String {
-        format!("{}.{name}", self.prefix)
-    }
-
-    /// All outcomes, once there are `count` of them (or a minute and a half has passed), and what came after.
-    fn outcomes(&self, count: usize) -> Vec<Record> {
-        let topics: Vec<String> = (1..=5)
-            .map(|level| self.topic(&format!("tickets.p{level}")))
-            .chain([self.topic("filtered"), self.topic("dlq")])
-            .collect();
-        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        self.kafka.read_committed(&names, Duration::from_secs(90), |records| records.len() >= count);
-        self.kafka.read_to_end(&names)
-    }
-}
-
-fn undertone(arguments: &[&str], config: &Path) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_undertone"))
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap()
-}
-
-/// `count` messages of a channel, every seventh of them poison or not a customer's.
-fn messages(channel: &str, count: usize) -> Vec<NewRecord> {
-    (0..count)
-        .map(|index| {
-            let conversation = format!("{channel}-{}", index % 17);
-            let id = format!("{channel}-{index}");
-            let text = match index % 4 {
-                0 => "Hello, could you tell me when my parcel arrives? Thank you.",
-                1 => "My card is being used by somebody else right now, block it!",
-                2 => "Great service, I am delighted.",
-                _ => "The app crashes whenever I open my invoice, since yesterday, and I have written twice already.",
-            };
-            let mut message =
-                json!({ "id": id, "conversation_id": conversation, "text": text, "sent_at": "2026-11-28T10:00:00Z" });
-            let record = match index % 21 {
-                6 => return NewRecord::new("{\"id\": \"broken").key(conversation),
-                13 => {
-                    return NewRecord::new([0xff, 0xfe, b'{', b'}'])
-                        .key(conversation)
-                        .header("traceparent", "00-ab-cd-01");
-                }
-                20 => {
-                    message["author"] = json!({ "type": "bot" });
-                    NewRecord::new(message.to_string())
-                }
-                17 => return NewRecord::tombstone(conversation),
-                _ => NewRecord::new(message.to_string()),
-            };
-            record.key(conversation).header("traceparent", format!("00-{id}"))
-        })
-        .collect()
-}
-
-/// Source position of an outcome, as `topic/partition@offset`.
-fn source(record: &Record) -> String {
-    if record.topic.ends_with(".dlq") {
-        let header = |name: &str| record.header(&format!("__triage.errors.{name}")).unwrap();
-        return format!("{}/{}@{}", header("topic"), header("partition"), header("offset"));
-    }
-    let source = &record.json()["source"];
-    format!("{}/{}@{}", source["topic"].as_str().unwrap(), source["partition"], source["offset"])
-}
-
-/// Every input once among the outcomes: lost ones and doubled ones.
-fn lost_and_doubled(inputs: &[String], outcomes: &[Record]) -> (Vec<String>, Vec<String>) {
-    let mut counts: BTreeMap<String, usize> = inputs.iter().map(|input| (input.clone(), 0)).collect();
-    for outcome in outcomes {
-        *counts.entry(source(outcome)).or_default() += 1;
-    }
-    let pick = |wanted: fn(usize) -> bool| {
-        counts.iter().filter(|&(_, &count)| wanted(count)).map(|(input, _)| input.clone()).collect()
-    };
-    (pick(|count| count == 0), pick(|count| count > 1))
-}
-
-fn feed(setup: &Setup, per_channel: usize) -> Vec<String> {
-    CHANNELS
-        .iter()
-        .flat_map(|channel| {
-            let topic = setup.topic(channel);
-            let sent = setup.kafka.produce(&topic, &messages(channel, per_channel));
-            sent.into_iter().map(move |(partition, offset)| format!("{topic}/{partition}@{offset}")).collect::<Vec<_>>()
-        })
-        .collect()
+fn setup(name: &str, more: &str) -> Option<Pipeline<'static>> {
+    RealKafka::shared().map(|kafka| Pipeline::new(kafka, name, more))
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_across_a_kill() {
-    let Some(setup) = Setup::new("kill", "[delivery]\ntransaction_timeout_ms = 4000\nsession_timeout_ms = 6000") else {
+    let Some(setup) = setup("kill", "[delivery]\ntransaction_timeout_ms = 4000\nsession_timeout_ms = 6000") else {
         return;
     };
-    let mut inputs = feed(&setup, 150);
+    let mut inputs = setup.feed(150);
     let mut worker = Worker::start(&setup.config, "w-0", &[]);
     worker.wait_ready();
     // In the middle of the work: some outcomes are there, most are not.
@@ -153,7 +31,7 @@ fn nothing_is_lost_or_doubled_across_a_kill() {
     );
     assert!(early.len() >= 10, "{}", worker.log());
     worker.kill();
-    inputs.extend(feed(&setup, 50));
+    inputs.extend(setup.feed(50));
     let mut worker = Worker::start(&setup.config, "w-0", &[]);
     let outcomes = setup.outcomes(inputs.len());
     let (lost, doubled) = lost_and_doubled(&inputs, &outcomes);
@@ -188,8 +66,8 @@ fn nothing_is_lost_or_doubled_across_a_kill() {
 
 #[test]
 fn dead_letters_keep_the_original_and_tickets_follow_their_schema() {
-    let Some(setup) = Setup::new("shape", "") else { return };
-    let inputs = feed(&setup, 42);
+    let Some(setup) = setup("shape", "") else { return };
+    let inputs = setup.feed(42);
     let worker = Worker::start(&setup.config, "w-0", &[]);
     let outcomes = setup.outcomes(inputs.len());
     assert_eq!(outcomes.len(), inputs.len(), "{}", worker.log());
@@ -244,8 +122,8 @@ fn assert_ticket(record: &Record, ticket: &Value) {
 
 #[test]
 fn at_least_once_loses_nothing_either() {
-    let Some(setup) = Setup::new("alo", "[delivery]\nmode = \"at-least-once\"") else { return };
-    let inputs = feed(&setup, 60);
+    let Some(setup) = setup("alo", "[delivery]\nmode = \"at-least-once\"") else { return };
+    let inputs = setup.feed(60);
     let mut worker = Worker::start(&setup.config, "w-0", &[]);
     worker.wait_ready();
     let (lost, _) = lost_and_doubled(&inputs, &setup.outcomes(inputs.len()));
@@ -255,18 +133,18 @@ fn at_least_once_loses_nothing_either() {
 
 #[test]
 fn two_workers_share_the_work() {
-    let Some(setup) = Setup::new("two", "") else { return };
+    let Some(setup) = setup("two", "") else { return };
     let mut first = Worker::start(&setup.config, "w-0", &[]);
     first.wait_ready();
-    let mut inputs = feed(&setup, 80);
+    let mut inputs = setup.feed(80);
     let mut second = Worker::start(&setup.config, "w-1", &[]);
     second.wait_ready();
-    inputs.extend(feed(&setup, 80));
+    inputs.extend(setup.feed(80));
     let (lost, doubled) = lost_and_doubled(&inputs, &setup.outcomes(inputs.len()));
     assert_eq!((lost, doubled), (vec![], vec![]), "{}\n{}", first.log(), second.log());
     // One leaves, the other goes on.
     assert!(first.terminate().success(), "{}", first.log());
-    let more = feed(&setup, 20);
+    let more = setup.feed(20);
     inputs.extend(more);
     let (lost, doubled) = lost_and_doubled(&inputs, &setup.outcomes(inputs.len()));
     assert_eq!((lost, doubled), (vec![], vec![]), "{}", second.log());
@@ -275,7 +153,7 @@ fn two_workers_share_the_work() {
 
 #[test]
 fn validate_asks_the_brokers() {
-    let Some(setup) = Setup::new("validate", "") else { return };
+    let Some(setup) = setup("validate", "") else { return };
     let good = undertone(&["validate"], &setup.config);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     let text =

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{CommandError, load_policy};
 use crate::config::Config;
-use crate::kafka::{KafkaBroker, LaneLimits, LoopSettings, Processor, TransactionLoop};
+use crate::kafka::{KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TransactionLoop};
 use crate::model::Model;
 use crate::operate::{LoopHealth, Metrics, Probes, serve, stop_on_signal};
 use crate::policy::Policy;
@@ -109,7 +109,7 @@ impl Worker {
                 .map(|(stage, health)| {
                     let health = Arc::clone(health);
                     std::thread::Builder::new().name(format!("kafka-{stage}")).spawn_scoped(scope, move || {
-                        let result = catch_unwind(AssertUnwindSafe(|| self.stage(stage, health, stop)))
+                        let result = catch_unwind(AssertUnwindSafe(|| self.stage(stage, &health, stop)))
                             .unwrap_or_else(|_| Err(format!("stage `{stage}` has panicked")));
                         if let Err(message) = &result {
                             error!(stage, error = %message, "stage ended");
@@ -131,29 +131,32 @@ impl Worker {
         results.into_iter().collect::<Result<(), String>>().map_err(CommandError::Failed)
     }
 
-    fn stage(&self, stage: &str, health: Arc<LoopHealth>, stop: &AtomicBool) -> Result<(), String> {
+    fn stage(&self, stage: &str, health: &Arc<LoopHealth>, stop: &AtomicBool) -> Result<(), String> {
         if stage == score::STAGE {
             let model = self.model.as_ref().ok_or("no model was loaded")?;
-            let scoring = Scoring::new(&self.config, model, Arc::clone(&self.policy), Arc::clone(&self.metrics));
-            let processor = ScoreProcessor::start(scoring, model).map_err(|error| error.to_string())?;
             let topics: Vec<&str> = self.config.topics.inputs.keys().map(String::as_str).collect();
+            let processor = || {
+                let scoring = Scoring::new(&self.config, model, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+                ScoreProcessor::start(scoring, model).map_err(|error| error.to_string())
+            };
             self.drive(stage, &topics, processor, health, stop)
         } else {
-            let processor = PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+            let processor =
+                || Ok(PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics)));
             self.drive(stage, &[&self.config.topics.scored], processor, health, stop)
         }
     }
 
-    fn drive(
+    /// Runs a stage. Clients that have failed for good are replaced together with all that was in work, which is
+    /// what a restart of the process would do; a fence ends the worker instead.
+    fn drive<P: Processor>(
         &self,
         stage: &str,
         topics: &[&str],
-        processor: impl Processor,
-        health: Arc<LoopHealth>,
+        processor: impl Fn() -> Result<P, String>,
+        health: &Arc<LoopHealth>,
         stop: &AtomicBool,
     ) -> Result<(), String> {
-        let broker = KafkaBroker::connect(&self.config, stage, topics).map_err(|error| error.to_string())?;
-        info!(stage, topics = %topics.join(" "), "reading");
         let settings = LoopSettings {
             commit_interval: Duration::from_millis(self.config.delivery.commit_interval_ms),
             commit_max_messages: self.config.delivery.commit_max_messages,
@@ -163,11 +166,32 @@ impl Worker {
                 bytes: self.config.limits.in_flight_bytes,
             },
         };
-        TransactionLoop::new(broker, processor, settings, Arc::clone(&self.metrics), health)
-            .run(stop)
-            .map_err(|error| error.to_string())
+        let mut started = false;
+        loop {
+            health.turn(Timestamp::now().as_millisecond());
+            match KafkaBroker::connect(&self.config, stage, topics) {
+                Ok(broker) => {
+                    started = true;
+                    info!(stage, topics = %topics.join(" "), "reading");
+                    let metrics = Arc::clone(&self.metrics);
+                    match TransactionLoop::new(broker, processor()?, settings, metrics, Arc::clone(health)).run(stop) {
+                        Err(LoopError::Fatal { message, renewable: true, .. }) if !stop.load(Ordering::Relaxed) => {
+                            warn!(stage, error = %message, "clients are replaced");
+                        }
+                        ended => return ended.map_err(|error| error.to_string()),
+                    }
+                }
+                // At the start a wrong setting is likelier than a broker that comes back.
+                Err(error) if !started || stop.load(Ordering::Relaxed) => return Err(error.to_string()),
+                Err(error) => warn!(stage, error = %error, "clients cannot be replaced yet"),
+            }
+            std::thread::sleep(RENEWAL_PAUSE);
+        }
     }
 }
+
+/// Between the end of unusable clients and the next ones.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs a worker with the configuration as it is; needs `app.instance_id`.
 pub fn run(config: Config, stages: StageChoice) -> Result<(), CommandError> {

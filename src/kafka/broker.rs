@@ -51,6 +51,22 @@ pub enum Rebalance {
     Revoked(Vec<TopicPartition>),
 }
 
+/// Why a client cannot be used any longer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unusable {
+    /// What happened.
+    pub message: String,
+    /// Whether new clients may do: not after a fence, which another worker's life depends on.
+    pub renewable: bool,
+}
+
+impl From<String> for Unusable {
+    fn from(message: String) -> Self {
+        Self { message, renewable: true }
+    }
+}
+
 /// A broker call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
@@ -59,7 +75,7 @@ pub enum BrokerError {
     Transient(String),
     /// The client is unusable: fenced, or a fatal error.
     #[error("{0}")]
-    Fatal(String),
+    Fatal(Unusable),
 }
 
 /// A record that could not be added to the transaction.
@@ -69,8 +85,10 @@ pub enum ProduceError {
     Refused(String),
     /// The transaction must be aborted.
     Abort(String),
+    /// As `Abort`; an earlier record of the transaction was refused for what it is.
+    RefusedEarlier(String),
     /// The client is unusable.
-    Fatal(String),
+    Fatal(Unusable),
 }
 
 /// A commit that did not happen.
@@ -81,5 +99,5 @@ pub enum CommitFailure {
     /// As `Abort`; the broker refused a record for what it is, and would again.
     Refused(String),
     /// The client is unusable.
-    Fatal(String),
+    Fatal(Unusable),
 }

@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
-use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Unusable};
 use super::context::{SharedContext, StageContext};
 use super::crash_point::{crash_point, forced_abort};
 use super::plain::headers;
@@ -51,8 +51,9 @@ pub fn client_config(config: &Config, role: Role) -> Result<ClientConfig, Broker
         client.set(option, value.to_string());
     }
     for (option, path) in &config.kafka.secret_files {
-        let secret = std::fs::read_to_string(path)
-            .map_err(|error| BrokerError::Fatal(format!("cannot read `{}` for `{option}`: {error}", path.display())))?;
+        let secret = std::fs::read_to_string(path).map_err(|error| {
+            BrokerError::Fatal(format!("cannot read `{}` for `{option}`: {error}", path.display()).into())
+        })?;
         client.set(option, secret.trim_end_matches(['\r', '\n']));
     }
     client.set("bootstrap.servers", &config.kafka.bootstrap_servers);
@@ -77,7 +78,7 @@ impl KafkaBroker {
     ///
     /// Blocks until the transaction coordinator has answered, at most about half a minute.
     pub fn connect(config: &Config, stage: &str, topics: &[&str]) -> Result<Self, BrokerError> {
-        let fatal = |error: KafkaError| BrokerError::Fatal(error.to_string());
+        let fatal = |error: KafkaError| BrokerError::Fatal(error.to_string().into());
         let group = format!("{}-{stage}", config.app.name);
         let instance = config.app.instance_id.as_deref().unwrap_or(&config.app.name);
         let transactional_id = format!("{group}.{instance}");
@@ -89,6 +90,8 @@ impl KafkaBroker {
         set_default(&mut consumer, "queued.min.messages", "1000");
         // The default of a second would starve a fast stage whose small queue runs full.
         set_default(&mut consumer, "fetch.queue.backoff.ms", "10");
+        // A pause, resume or seek takes effect when the fetch under way has ended.
+        set_default(&mut consumer, "fetch.wait.max.ms", "100");
         set_default(&mut consumer, "statistics.interval.ms", "5000");
         set_default(&mut consumer, "fetch.message.max.bytes", "4194304");
         consumer
@@ -100,6 +103,8 @@ impl KafkaBroker {
             .set("session.timeout.ms", delivery.session_timeout_ms.to_string())
             .set("max.poll.interval.ms", delivery.max_poll_interval_ms.to_string());
         set_default(&mut consumer, "auto.offset.reset", "earliest");
+        let heartbeat = (delivery.session_timeout_ms / 3).clamp(1, 3000);
+        set_default(&mut consumer, "heartbeat.interval.ms", &heartbeat.to_string());
 
         let mut producer = client_config(config, Role::Producer)?;
         set_default(&mut producer, "partitioner", "murmur2_random");
@@ -108,7 +113,11 @@ impl KafkaBroker {
         set_default(&mut producer, "linger.ms", "2");
         producer
             .set("enable.idempotence", "true")
-            .set("message.timeout.ms", delivery.transaction_timeout_ms.to_string());
+            // Well before the coordinator aborts by itself, so that the failure is seen as what it is.
+            .set(
+                "message.timeout.ms",
+                (delivery.transaction_timeout_ms.saturating_sub(delivery.commit_interval_ms) / 2).max(1).to_string(),
+            );
         if delivery.mode == DeliveryMode::ExactlyOnce {
             producer
                 .set("transactional.id", &transactional_id)
@@ -174,12 +183,9 @@ impl KafkaBroker {
                 Severity::Fatal => return Err(CommitFailure::Fatal(self.explain(&error))),
                 Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
                 Severity::Retry | Severity::Abort => {
-                    let deliveries = self.context.take_deliveries();
-                    let reason = deliveries.failed.unwrap_or_else(|| error.to_string());
-                    return Err(if deliveries.refused {
-                        CommitFailure::Refused(reason)
-                    } else {
-                        CommitFailure::Abort(reason)
+                    return Err(match self.refused_earlier(&error) {
+                        Ok(reason) => CommitFailure::Refused(reason),
+                        Err(reason) => CommitFailure::Abort(reason),
                     });
                 }
             }
@@ -197,19 +203,27 @@ impl KafkaBroker {
         self.consumer.commit(offsets, CommitMode::Sync).map_err(|error| CommitFailure::Abort(error.to_string()))
     }
 
-    /// Says for a fatal error which id was fenced.
-    fn explain(&self, error: &KafkaError) -> String {
+    /// Says whether a fatal error is a fence, and of which id.
+    fn explain(&self, error: &KafkaError) -> Unusable {
         let code = self.producer.client().fatal_error().map(|(code, _)| code).or_else(|| error.rdkafka_error_code());
         if matches!(
             code,
             Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
         ) {
-            return format!(
+            let message = format!(
                 "fenced: another worker uses the transactional id `{}` (or this one was away too long): {error}",
                 self.transactional_id
             );
+            return Unusable { message, renewable: false };
         }
-        error.to_string()
+        error.to_string().into()
+    }
+
+    /// What a failed call means when an earlier record was refused meanwhile: its report explains the failure.
+    fn refused_earlier(&self, error: &KafkaError) -> Result<String, String> {
+        let deliveries = self.context.take_deliveries();
+        let reason = deliveries.failed.unwrap_or_else(|| error.to_string());
+        if deliveries.refused { Ok(reason) } else { Err(reason) }
     }
 }
 
@@ -242,7 +256,10 @@ impl Broker for KafkaBroker {
     fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError> {
         self.begin().map_err(|error| match classify(&error) {
             Severity::Fatal => ProduceError::Fatal(self.explain(&error)),
-            Severity::Retry | Severity::Abort => ProduceError::Abort(error.to_string()),
+            Severity::Retry | Severity::Abort => match self.refused_earlier(&error) {
+                Ok(reason) => ProduceError::RefusedEarlier(reason),
+                Err(reason) => ProduceError::Abort(reason),
+            },
         })?;
         let deadline = Instant::now() + self.commit_timeout;
         loop {
@@ -260,7 +277,12 @@ impl Broker for KafkaBroker {
                 Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced) => {
                     return Err(ProduceError::Fatal(self.explain(&error)));
                 }
-                _ => return Err(ProduceError::Abort(format!("topic `{}`: {error}", record.topic))),
+                _ => {
+                    return Err(match self.refused_earlier(&error) {
+                        Ok(reason) => ProduceError::RefusedEarlier(reason),
+                        Err(reason) => ProduceError::Abort(format!("topic `{}`: {reason}", record.topic)),
+                    });
+                }
             }
         }
     }
@@ -278,7 +300,10 @@ impl Broker for KafkaBroker {
         crash_point!("commit.begin");
         self.begin().map_err(|error| match classify(&error) {
             Severity::Fatal => CommitFailure::Fatal(self.explain(&error)),
-            Severity::Retry | Severity::Abort => CommitFailure::Abort(error.to_string()),
+            Severity::Retry | Severity::Abort => match self.refused_earlier(&error) {
+                Ok(reason) => CommitFailure::Refused(reason),
+                Err(reason) => CommitFailure::Abort(reason),
+            },
         })?;
         // Serve a rebalance that is already known; the broker fences the rest.
         if self.stash.is_none() {
@@ -398,9 +423,9 @@ fn init_transactions(producer: &ThreadedProducer<SharedContext>, id: &str) -> Re
     loop {
         let Err(error) = producer.init_transactions(Duration::from_secs(10)) else { return Ok(()) };
         if classify(&error) != Severity::Retry || Instant::now() >= deadline {
-            return Err(BrokerError::Fatal(format!(
-                "transactions cannot be initialised for `{id}`: {error}; are the brokers reachable, 2.5 or later, and is the id allowed?"
-            )));
+            return Err(BrokerError::Fatal(
+                format!("transactions cannot be initialised for `{id}`: {error}; are the brokers reachable, 2.5 or later, and is the id allowed?").into(),
+            ));
         }
     }
 }

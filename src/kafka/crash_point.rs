@@ -23,7 +23,7 @@ pub(super) fn forced_abort() -> bool {
     {
         use std::cell::Cell;
         thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
-        return fail::eval("commit.force_abort", |_| ()).is_some() && CALLS.replace(CALLS.get() + 1) % 2 == 0;
+        fail::eval("commit.force_abort", |_| ()).is_some() && CALLS.replace(CALLS.get() + 1).is_multiple_of(2)
     }
     #[cfg(not(feature = "crash-points"))]
     false

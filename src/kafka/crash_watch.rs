@@ -3,15 +3,16 @@
 //! Attempts travel in the metadata of committed offsets, so they outlive the process without a disk.
 //! Before the first record of an assignment is processed, its partition's offset is committed anew with
 //! one attempt more; progress sets the count back. After two attempts without progress the worker goes
-//! carefully: one record at a time in the whole process, each marked before and committed after, until it
-//! is past everything that can have been in work. A record that was marked three times is the culprit.
+//! carefully: it takes one record alone, marked before and committed after, then two, four, eight, …
+//! until it is past everything that can have been in work. A crash begins again with one. Only a record
+//! that was alone can be marked a third time, and only such a record is condemned.
 
 use serde::{Deserialize, Serialize};
 
 /// Attempts without progress after which the worker goes carefully.
 const CAREFUL_FROM: u32 = 2;
 /// Attempts after which a record is dead-lettered unprocessed.
-pub const CONDEMNED_FROM: u32 = 3;
+const CONDEMNED_FROM: u32 = 3;
 
 /// What the metadata of a committed offset says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,9 +20,6 @@ pub struct Marker {
     /// Attempts at the record at this offset.
     #[serde(rename = "a", default)]
     pub attempts: u32,
-    /// Offset before which the worker goes carefully; 0 where it does not.
-    #[serde(rename = "u", default)]
-    pub careful_until: i64,
 }
 
 impl Marker {
@@ -31,12 +29,17 @@ impl Marker {
     }
 
     /// As metadata; empty where there is nothing to say.
-    pub fn metadata(&self) -> String {
-        if *self == Self::default() { String::new() } else { serde_json::to_string(self).unwrap_or_default() }
+    pub fn metadata(self) -> String {
+        if self == Self::default() { String::new() } else { serde_json::to_string(&self).unwrap_or_default() }
+    }
+
+    /// Whether the partition wants care.
+    pub fn suspicious(self) -> bool {
+        self.attempts >= CAREFUL_FROM
     }
 }
 
-/// What to do with the next record of a partition.
+/// What to do with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// Process it.
@@ -47,54 +50,50 @@ pub enum Admission {
     Condemn(u32),
 }
 
-/// The attempts of one assigned partition.
+/// How carefully the whole loop goes.
 #[derive(Debug, Default)]
-pub struct CrashWatch {
-    /// As committed when the partition was assigned; gone once the first record was admitted.
-    found: Option<Marker>,
-    careful_until: i64,
+pub struct Care {
+    /// Records that may be in work at once; `None` where there is nothing to fear.
+    group: Option<usize>,
 }
 
-impl CrashWatch {
-    /// Starts with what the committed offset says.
-    pub fn new(found: Marker) -> Self {
-        Self { found: Some(found), careful_until: found.careful_until }
+impl Care {
+    /// Partitions came; `suspicious` if one of them has been tried twice without progress.
+    pub fn assigned(&mut self, suspicious: bool) {
+        if suspicious {
+            self.group = Some(1);
+        }
     }
 
-    /// Whether records up to `offset` want care.
-    pub fn careful(&self, offset: i64) -> bool {
-        offset < self.careful_until
+    /// Records that may be in work at once, where care is taken.
+    pub fn group(&self) -> Option<usize> {
+        self.group
     }
 
-    /// Whether the partition, not read yet, will want care.
-    pub fn suspicious(&self) -> bool {
-        self.found.is_some_and(|found| found.attempts >= CAREFUL_FROM)
+    /// A whole group went through: the next may be twice as large. Beyond `all` (what can be in work at once) care ends.
+    pub fn passed(&mut self, all: usize) {
+        self.group = self.group.map(|group| group * 2).filter(|&group| group <= all);
     }
 
-    /// Decides about the record at `offset`; `zone` is the number of records that can be in work at once.
-    pub fn admit(&mut self, offset: i64, zone: i64) -> Admission {
-        let first = self.found.take();
-        let attempts = match first {
-            Some(found) => found.attempts,
-            None if self.careful(offset) => CAREFUL_FROM,
-            None => return Admission::Go,
+    /// Decides about a record. `found` is the marker at its position, if it is the first of its assignment.
+    pub fn admit(&self, found: Option<Marker>) -> Admission {
+        let attempts = match (found, self.group) {
+            (Some(found), _) => found.attempts,
+            // Everything in the dangerous zone has been tried twice.
+            (None, Some(1)) => CAREFUL_FROM,
+            (None, _) => return Admission::Go,
         };
-        if attempts >= CAREFUL_FROM && self.careful_until <= offset {
-            self.careful_until = offset + zone;
+        match self.group {
+            _ if attempts >= CONDEMNED_FROM => Admission::Condemn(attempts),
+            // Not alone: a third mark would blame it for another's crash.
+            Some(group) if group > 1 && attempts >= CAREFUL_FROM => Admission::Go,
+            _ => Admission::Mark(Marker { attempts: attempts + 1 }),
         }
-        if attempts >= CONDEMNED_FROM {
-            return Admission::Condemn(attempts);
-        }
-        Admission::Mark(Marker { attempts: attempts + 1, careful_until: self.careful_until })
     }
 
-    /// The marker to commit with the next position, given whether records are still in work.
-    pub fn progress(&self, position: i64, in_work: bool) -> Marker {
-        if self.careful(position) {
-            Marker { attempts: CAREFUL_FROM, careful_until: self.careful_until }
-        } else {
-            Marker { attempts: u32::from(in_work), careful_until: 0 }
-        }
+    /// The marker to commit with a position, given whether records behind it are in work.
+    pub fn progress(&self, in_work: bool) -> Marker {
+        Marker { attempts: if self.group.is_some() { CAREFUL_FROM } else { u32::from(in_work) } }
     }
 }
 
@@ -102,41 +101,48 @@ impl CrashWatch {
 mod tests {
     use super::*;
 
+    fn marker(attempts: u32) -> Marker {
+        Marker { attempts }
+    }
+
     #[test]
     fn metadata_goes_round_and_nonsense_says_nothing() {
-        let marker = Marker { attempts: 2, careful_until: 77 };
-        assert_eq!(Marker::parse(&marker.metadata()), marker);
-        assert_eq!(Marker::default().metadata(), "");
-        assert_eq!(Marker::parse("somebody else's"), Marker::default());
+        assert_eq!(Marker::parse(&marker(2).metadata()), marker(2));
+        assert_eq!(marker(0).metadata(), "");
+        assert_eq!(Marker::parse("somebody else's"), marker(0));
     }
 
     #[test]
-    fn the_third_marked_attempt_condemns_and_care_ends_behind_the_zone() {
-        let mut metadata = Marker::default();
-        let mut steps = Vec::new();
-        for _ in 0..4 {
-            let mut watch = CrashWatch::new(metadata);
-            match watch.admit(10, 5) {
-                Admission::Mark(marker) => metadata = marker,
-                other => steps.push((other, watch.careful(14), watch.careful(15))),
+    fn the_third_mark_of_a_record_that_was_alone_condemns_it() {
+        let mut found = marker(0);
+        for _ in 0..3 {
+            let mut care = Care::default();
+            care.assigned(found.suspicious());
+            match care.admit(Some(found)) {
+                Admission::Mark(next) => found = next,
+                other => assert_eq!(other, Admission::Mark(marker(0)), "too early"),
             }
         }
-        assert_eq!(steps, [(Admission::Condemn(3), true, false)]);
+        let mut care = Care::default();
+        care.assigned(found.suspicious());
+        assert_eq!(care.admit(Some(found)), Admission::Condemn(3));
     }
 
     #[test]
-    fn progress_sets_the_count_back_but_care_stays_in_its_zone() {
-        let mut watch = CrashWatch::new(Marker { attempts: 1, careful_until: 0 });
-        assert_eq!(watch.admit(3, 5), Admission::Mark(Marker { attempts: 2, careful_until: 0 }));
-        assert_eq!(watch.admit(4, 5), Admission::Go);
-        assert_eq!(watch.progress(4, true), Marker { attempts: 1, careful_until: 0 });
-        assert_eq!(watch.progress(5, false), Marker::default());
-        let mut careful = CrashWatch::new(Marker { attempts: 2, careful_until: 0 });
-        assert!(careful.suspicious());
-        assert_eq!(careful.admit(3, 5), Admission::Mark(Marker { attempts: 3, careful_until: 8 }));
-        assert_eq!(careful.progress(4, false), Marker { attempts: 2, careful_until: 8 });
-        assert_eq!(careful.admit(4, 5), Admission::Mark(Marker { attempts: 3, careful_until: 8 }));
-        assert_eq!(careful.progress(8, false), Marker::default());
-        assert_eq!(careful.admit(8, 5), Admission::Go);
+    fn groups_double_until_care_ends_and_nobody_in_a_group_is_blamed() {
+        let mut care = Care::default();
+        assert_eq!((care.group(), care.admit(None)), (None, Admission::Go));
+        care.assigned(true);
+        assert_eq!(care.admit(None), Admission::Mark(marker(3)), "alone");
+        care.passed(5);
+        assert_eq!(
+            (care.group(), care.admit(None), care.admit(Some(marker(2)))),
+            (Some(2), Admission::Go, Admission::Go)
+        );
+        assert_eq!(care.admit(Some(marker(0))), Admission::Mark(marker(1)), "a partition that was not tried before");
+        assert_eq!(care.progress(false), marker(2), "still in the zone");
+        care.passed(5);
+        care.passed(5);
+        assert_eq!((care.group(), care.progress(true), care.progress(false)), (None, marker(1), marker(0)));
     }
 }

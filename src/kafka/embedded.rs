@@ -15,7 +15,7 @@ pub struct EmbeddedBroker(MockCluster<'static, DefaultProducerContext>);
 impl EmbeddedBroker {
     /// Starts it and creates `topics`, each with at most `max_partitions` partitions.
     pub fn start(topics: &[TopicPlan], max_partitions: i32) -> Result<Self, BrokerError> {
-        let failed = |error: rdkafka::error::KafkaError| BrokerError::Fatal(format!("embedded broker: {error}"));
+        let failed = |error: rdkafka::error::KafkaError| BrokerError::Fatal(format!("embedded broker: {error}").into());
         let cluster = MockCluster::new(1).map_err(failed)?;
         for topic in topics {
             cluster.create_topic(&topic.name, topic.partitions.min(max_partitions), 1).map_err(failed)?;

@@ -23,7 +23,7 @@ mod tracker;
 mod transaction_loop;
 
 pub use admin::{AdminError, TopicPlan, check_topics, create_topics, planned_topics};
-pub use broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
+pub use broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Unusable};
 pub use client::{KafkaBroker, Role, client_config};
 pub use dead_letter::{ErrorHeaders, dead_letter};
 pub use embedded::EmbeddedBroker;

@@ -39,7 +39,7 @@ impl PlainProducer {
                 Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(BrokerError::Fatal(format!("topic `{}`: {error}", record.topic))),
+                Err((error, _)) => return Err(BrokerError::Fatal(format!("topic `{}`: {error}", record.topic).into())),
             }
         }
     }
@@ -92,5 +92,5 @@ impl PlainReader {
 
 #[expect(clippy::needless_pass_by_value, reason = "called by map_err")]
 fn fatal(error: rdkafka::error::KafkaError) -> BrokerError {
-    BrokerError::Fatal(error.to_string())
+    BrokerError::Fatal(error.to_string().into())
 }

@@ -88,6 +88,12 @@ pub trait Processor {
     /// Builds the outcome of a record that cannot be published as it was finished.
     fn dead_letter(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished;
 
+    /// Whether a record can bring the whole process down here, so that attempts are to be counted. Where
+    /// several stages share a process, one that cannot must not be blamed for another's crash.
+    fn fragile(&self) -> bool {
+        true
+    }
+
     /// Whether a part of the stage has died: the worker must stop.
     fn failed(&self) -> bool {
         false

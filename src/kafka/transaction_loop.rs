@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
-use super::crash_watch::{Admission, CrashWatch, Marker};
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Unusable};
+use super::crash_watch::{Admission, Care, Marker};
 use super::lanes::LaneLimits;
 use super::lanes::{Lane, LaneChange};
 use super::processor::{Finished, Processor, TopicPartition, Work};
@@ -34,6 +34,8 @@ pub enum LoopError {
         stage: &'static str,
         /// Why.
         message: String,
+        /// Whether new clients may do.
+        renewable: bool,
     },
     /// A thread of the stage died.
     #[error("stage `{stage}` stopped: one of its threads has panicked")]
@@ -86,13 +88,15 @@ pub struct TransactionLoop<B, P> {
     next_partition_id: u32,
     finished: Vec<Finished>,
     retry: Retry,
+    care: Care,
     draining: bool,
     gauges_at: Instant,
 }
 
 struct Assigned {
     tracker: PartitionTracker,
-    watch: CrashWatch,
+    /// The marker at the position where reading begins; gone with the first record.
+    found: Option<Marker>,
     lane: usize,
     id: u32,
 }
@@ -127,6 +131,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             next_partition_id: 0,
             finished: Vec::new(),
             retry: Retry::default(),
+            care: Care::default(),
             draining: false,
             gauges_at: Instant::now(),
         }
@@ -177,8 +182,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             (false, false) => IDLE_WAIT,
         };
         for _ in 0..RECORDS_PER_TURN {
-            if self.careful() && self.in_flight() > 0 {
-                // One at a time: whatever crashes now is known.
+            if self.care.group().is_some_and(|group| self.uncommitted() >= group) {
+                // Whatever crashes now is in this group.
                 std::thread::sleep(Duration::from_millis(1));
                 break;
             }
@@ -191,7 +196,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                     warn!(stage = self.processor.stage(), error = %message, "poll failed, trying again");
                     break;
                 }
-                Err(BrokerError::Fatal(message)) => return Err(self.fatal(message)),
+                Err(BrokerError::Fatal(why)) => return Err(self.fatal(why)),
             }
             wait = Duration::ZERO;
         }
@@ -214,7 +219,6 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     fn accept(&mut self, message: InboundMessage) -> Result<(), LoopError> {
         let source = TopicPartition::new(message.position.topic.as_str(), message.position.partition);
         // Of a partition that is gone again: its next owner reads it.
-        let zone = i64::try_from(self.settings.lane.messages).unwrap_or(i64::MAX / 2);
         let Some(assigned) = self.partitions.get_mut(&source) else { return Ok(()) };
         let bytes =
             message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
@@ -222,7 +226,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         if !assigned.tracker.accept(offset, message.timestamp_ms, bytes) {
             return Ok(());
         }
-        let admission = assigned.watch.admit(offset, zone);
+        let admission = if self.processor.fragile() { self.care.admit(assigned.found.take()) } else { Admission::Go };
         self.lanes[assigned.lane].add(bytes);
         let work =
             Work { message: Arc::new(message), epoch: assigned.tracker.epoch(), partition_id: assigned.id, source };
@@ -263,11 +267,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         Ok(self.epoch == epoch)
     }
 
-    /// Whether records go one at a time, because one of them may bring the process down.
-    fn careful(&self) -> bool {
-        self.partitions.values().any(|assigned| {
-            assigned.watch.suspicious() || assigned.tracker.position().is_some_and(|at| assigned.watch.careful(at))
-        })
+    /// Records in work or released, but not committed.
+    fn uncommitted(&self) -> usize {
+        self.in_flight() + self.open.as_ref().map_or(0, |open| open.outcomes.len())
     }
 
     fn collect(&mut self) {
@@ -313,7 +315,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     }
 
     fn max_outcomes(&self) -> usize {
-        if self.retry.isolating() || self.careful() { 1 } else { self.settings.commit_max_messages }
+        if self.retry.isolating() { 1 } else { self.settings.commit_max_messages }
     }
 
     fn replace_condemned(&self, finished: Finished) -> Finished {
@@ -342,16 +344,24 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 Err(ProduceError::Refused(message)) => {
                     let at = (finished.work.source.clone(), finished.work.message.position.offset);
                     if replaced || self.retry.condemned(&at).is_some() {
-                        return Err(self.fatal(format!(
+                        let message = format!(
                             "the dead letter of `{}` is refused ({message}); raise `message.max.bytes` in `kafka.producer_options` and on the topic",
                             finished.work.message.position
-                        )));
+                        );
+                        return Err(self.fatal(Unusable { message, renewable: false }));
                     }
                     self.retry.condemn(at, message.clone());
                     self.abort(&message)?;
                     return Ok(false);
                 }
                 Err(ProduceError::Abort(message)) => {
+                    self.abort(&message)?;
+                    return Ok(false);
+                }
+                Err(ProduceError::RefusedEarlier(message)) => {
+                    if let Some(open) = &self.open {
+                        self.retry.isolate(&open.outcomes);
+                    }
                     self.abort(&message)?;
                     return Ok(false);
                 }
@@ -366,7 +376,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
     }
 
     fn commit_due(&self) -> bool {
-        let drained = self.draining && self.in_flight() == 0;
+        // A drain and a careful group end as soon as all of it is released.
+        let drained = (self.draining || self.care.group().is_some()) && self.in_flight() == 0;
         self.open.as_ref().is_some_and(|open| {
             drained
                 || open.outcomes.len() >= self.max_outcomes()
@@ -381,7 +392,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             .iter()
             .filter_map(|(source, assigned)| {
                 let offset = assigned.tracker.uncommitted()?;
-                let marker = assigned.watch.progress(offset, assigned.tracker.in_flight().0 > 0);
+                let in_work = self.processor.fragile() && assigned.tracker.in_flight().0 > 0;
+                let marker = self.care.progress(in_work);
                 Some(Position { partition: source.clone(), offset, metadata: marker.metadata() })
             })
             .collect();
@@ -400,6 +412,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                     self.retry.committed(&source, offset);
                 }
                 self.retry.calm();
+                if self.in_flight() == 0 {
+                    self.care.passed(self.settings.lane.messages);
+                }
                 Ok(())
             }
             Err(CommitFailure::Abort(message)) => self.abort(&message),
@@ -447,9 +462,7 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         match self.broker.rewind(&positions) {
             Ok(()) => Ok(()),
             // Without the seek the position would be wrong and records lost: start afresh instead.
-            Err(BrokerError::Transient(message) | BrokerError::Fatal(message)) => {
-                Err(self.fatal(format!("cannot read again after an abort: {message}")))
-            }
+            Err(error) => Err(self.fatal(format!("cannot read again after an abort: {error}"))),
         }
     }
 
@@ -461,13 +474,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                     info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions assigned");
                     self.metrics.rebalance(self.processor.stage(), "assigned");
                     self.epoch += 1;
-                    let markers: HashMap<TopicPartition, Marker> = match self.broker.markers(&sources) {
-                        Ok(found) => found.into_iter().map(|(source, text)| (source, Marker::parse(&text))).collect(),
-                        Err(error) => {
-                            warn!(stage = self.processor.stage(), error = %error, "earlier attempts are not known");
-                            HashMap::new()
-                        }
-                    };
+                    let markers = self.earlier_attempts(&sources);
+                    self.care.assigned(markers.values().any(|marker| marker.suspicious()));
                     let mut pause = Vec::new();
                     for source in sources {
                         let lane = self.processor.lane(&source.topic);
@@ -476,9 +484,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                         }
                         let id = self.next_partition_id;
                         self.next_partition_id += 1;
-                        let watch = CrashWatch::new(markers.get(&source).copied().unwrap_or_default());
+                        let found = Some(markers.get(&source).copied().unwrap_or_default());
                         let tracker = PartitionTracker::new(self.epoch);
-                        self.partitions.insert(source, Assigned { tracker, watch, lane, id });
+                        self.partitions.insert(source, Assigned { tracker, found, lane, id });
                     }
                     self.lenient("pause", |broker| broker.pause(&pause))?;
                 }
@@ -502,6 +510,20 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             }
         }
         Ok(())
+    }
+
+    /// The markers of partitions that came; none where nothing here can bring the process down.
+    fn earlier_attempts(&mut self, sources: &[TopicPartition]) -> HashMap<TopicPartition, Marker> {
+        if !self.processor.fragile() {
+            return HashMap::new();
+        }
+        match self.broker.markers(sources) {
+            Ok(found) => found.into_iter().map(|(source, text)| (source, Marker::parse(&text))).collect(),
+            Err(error) => {
+                warn!(stage = self.processor.stage(), error = %error, "earlier attempts are not known");
+                HashMap::new()
+            }
+        }
     }
 
     /// Pauses and resumes the partitions of lanes whose state has changed.
@@ -558,9 +580,10 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         }
     }
 
-    fn fatal(&self, message: String) -> LoopError {
-        error!(stage = self.processor.stage(), error = %message, "the stage cannot go on");
-        LoopError::Fatal { stage: self.processor.stage(), message }
+    fn fatal(&self, why: impl Into<Unusable>) -> LoopError {
+        let Unusable { message, renewable } = why.into();
+        error!(stage = self.processor.stage(), error = %message, renewable, "the clients are unusable");
+        LoopError::Fatal { stage: self.processor.stage(), message, renewable }
     }
 }
 

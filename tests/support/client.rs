@@ -100,7 +100,7 @@ impl Record {
             .unwrap_or_else(|e| panic!("{}[{}]@{} is not JSON: {e}", self.topic, self.partition, self.offset))
     }
 
-    fn from_message(message: &BorrowedMessage<'_>) -> Self {
+    pub(super) fn from_message(message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
         });
@@ -148,25 +148,19 @@ impl RealKafka {
 
     /// Produces outside any transaction and returns (partition, offset) of each record, in order.
     pub fn produce(&self, topic: &str, records: &[NewRecord]) -> Vec<(i32, i64)> {
+        let mut sender = self.sender();
+        for record in records {
+            sender.send(topic, record);
+        }
+        sender.finish(PATIENCE)
+    }
+
+    /// Returns a producer for many records; it outlives brokers that come back within two minutes.
+    pub fn sender(&self) -> Sender {
         let placed = Placements::default();
         let mut config = self.client();
-        config.set("enable.idempotence", "true").set("linger.ms", "0");
-        let producer: BaseProducer<Placements> = config.create_with_context(placed.clone()).expect("a producer");
-        placed.0.lock().unwrap().resize(records.len(), None);
-        for (index, record) in records.iter().enumerate() {
-            let mut base = record.to_base(topic, index);
-            while let Err((error, refused)) = producer.send(base) {
-                let full = error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-                assert!(full, "cannot produce to `{topic}`: {error}");
-                producer.poll(Duration::from_millis(100));
-                base = refused;
-            }
-            producer.poll(Duration::ZERO);
-        }
-        producer.flush(PATIENCE).expect("records are delivered");
-        let placed = placed.0.lock().unwrap();
-        let place = |p: &Option<Placement>| p.clone().expect("a delivery report");
-        placed.iter().map(|p| place(p).unwrap_or_else(|e| panic!("cannot produce to `{topic}`: {e}"))).collect()
+        config.set("enable.idempotence", "true").set("linger.ms", "0").set("message.timeout.ms", "120000");
+        Sender { producer: config.create_with_context(placed.clone()).expect("a producer"), placed, sent: 0 }
     }
 
     /// Reads committed records of `topics` from the start until `enough` says so or `limit` has
@@ -214,8 +208,42 @@ impl RealKafka {
         records
     }
 
+    /// Returns the broker that leads a partition, counted from 0 as `kill` counts.
+    pub fn leader(&self, topic: &str, partition: i32) -> usize {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+            let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+            let leader = partitions.find(|p| p.id() == partition).map(MetadataPartition::leader);
+            if let Some(node) = leader.and_then(|id| usize::try_from(id).ok()).filter(|id| *id > 0) {
+                return node - 1;
+            }
+            assert!(Instant::now() < deadline, "`{topic}/{partition}` has no leader");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Deletes topics and waits until the brokers name them no more.
+    pub fn delete_topics(&self, topics: &[&str]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+        for result in block_on(admin.delete_topics(topics, &options)).expect("topics are deleted") {
+            result.unwrap_or_else(|(topic, code)| panic!("cannot delete topic `{topic}`: {code}"));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata");
+            if metadata.topics().iter().all(|topic| !topics.contains(&topic.name())) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{topics:?} are still there");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Returns a consumer in no group at the start of all partitions, and the partitions' numbers.
-    fn reader(&self, topics: &[&str]) -> (BaseConsumer, HashSet<i32>) {
+    pub(super) fn reader(&self, topics: &[&str]) -> (BaseConsumer, HashSet<i32>) {
         let consumer: BaseConsumer = self
             .client()
             .set("group.id", unique("reader"))
@@ -248,6 +276,37 @@ impl RealKafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap()).set("log_level", "2").set("reconnect.backoff.max.ms", "500");
         config
+    }
+}
+
+/// Sends records one by one; see `RealKafka::sender`.
+pub struct Sender {
+    producer: BaseProducer<Placements>,
+    placed: Placements,
+    sent: usize,
+}
+
+impl Sender {
+    /// Hands a record over; waits while the queue is full.
+    pub fn send(&mut self, topic: &str, record: &NewRecord) {
+        self.placed.0.lock().unwrap().push(None);
+        let mut base = record.to_base(topic, self.sent);
+        self.sent += 1;
+        while let Err((error, refused)) = self.producer.send(base) {
+            let full = error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            assert!(full, "cannot produce to `{topic}`: {error}");
+            self.producer.poll(Duration::from_millis(100));
+            base = refused;
+        }
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Waits up to `limit` for all deliveries and returns (partition, offset) of each record, in order.
+    pub fn finish(self, limit: Duration) -> Vec<(i32, i64)> {
+        self.producer.flush(limit).expect("records are delivered");
+        let placed = self.placed.0.lock().unwrap();
+        let place = |p: &Option<Placement>| p.clone().expect("a delivery report");
+        placed.iter().map(|p| place(p).unwrap_or_else(|e| panic!("cannot produce: {e}"))).collect()
     }
 }
 

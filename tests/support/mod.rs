@@ -2,7 +2,8 @@
 //! `support::RealKafka::shared()`).
 //!
 //! `kafka/` holds the Maven project that pins the broker's version, `toolchain.rs` finds Java and
-//! prepares the class path, `broker.rs` owns the broker processes, `client.rs` talks to them.
+//! prepares the class path, `broker.rs` owns the broker processes, `client.rs` talks to them,
+//! `worker.rs` runs the worker, `pipeline.rs` gives it topics and counts what came out.
 
 // Every test binary compiles this module for itself and uses its own part of it.
 #![allow(
@@ -16,10 +17,14 @@
 
 mod broker;
 mod client;
+pub mod pipeline;
 mod toolchain;
+mod watch;
 mod worker;
 
 pub use broker::RealKafka;
-pub use client::{NewRecord, Record, unique};
+pub use client::{NewRecord, Record, Sender, unique};
+pub use pipeline::Pipeline;
 pub use toolchain::skip_notice;
+pub use watch::{Seen, Watch};
 pub use worker::Worker;

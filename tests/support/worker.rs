@@ -67,24 +67,42 @@ impl Worker {
         }
     }
 
-    /// SIGKILL.
-    pub fn kill(mut self) {
+    /// SIGKILL, and waits for the end. The worker's log stays readable.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, then the exit status.
-    pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let deadline = Instant::now() + Duration::from_secs(40);
+    /// Sends a signal by its short name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        // `sh` has `kill` built in; the command of that name is missing from slim images.
+        let script = format!("kill -s {name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success(), "cannot send SIG{name}");
+    }
+
+    /// The exit status, when it has ended.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for the end; `None` when `limit` has passed before.
+    pub fn wait_exit(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + limit;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
+            if let Some(status) = self.exit_status() {
+                return Some(status);
             }
-            assert!(Instant::now() < deadline, "the worker does not stop:\n{}", self.log());
+            if Instant::now() >= deadline {
+                return None;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// SIGTERM, then the exit status.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait_exit(Duration::from_secs(40)).unwrap_or_else(|| panic!("the worker does not stop:\n{}", self.log()))
     }
 
     /// What it has logged so far.
