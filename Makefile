@@ -17,9 +17,9 @@ demo: setup
 test: setup
 	$(CARGO) test --locked $(FEATURES)
 
-# Kills, pauses and crash points on a real Kafka; some minutes. UNDERTONE_FAULTS=long for the long form.
+# The part of `make test` that injures worker and brokers, with what it measured. UNDERTONE_FAULTS=long for the long form.
 faults: setup
-	$(CARGO) test --locked --features fault-tests --test faults --test crash_points -- --nocapture
+	$(CARGO) test --locked $(FEATURES) --test faults --test crash_points -- --nocapture
 
 build: setup
 	$(CARGO) build --locked --release
@@ -33,8 +33,9 @@ lint: setup
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	else echo "cargo-deny is not installed, its check is skipped: cargo install --locked cargo-deny" >&2; fi
 
+# The whole worker on a real Kafka; writes docs/performance.md. The rooms one by one: cargo bench --bench rooms
 bench: setup
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench throughput
 
 # The published JSON Schemas as files; tests/schemas.rs compares them with the code.
 schemas:

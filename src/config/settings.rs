@@ -335,7 +335,7 @@ impl Default for Model {
             onnxruntime: None,
             inference_threads: 0,
             tokenizer_threads: 1,
-            batch_tokens: 1024,
+            batch_tokens: 512,
             window_overlap_tokens: 32,
             max_windows: 512,
             late_share: 0.3,

@@ -1,6 +1,7 @@
 //! The real broker: an rdkafka consumer and producer behind the loop's [`Broker`] trait.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
@@ -26,6 +27,8 @@ pub const DEAD_LETTER_ROOM: usize = 64 * 1024;
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A wait for delivery reports.
+const SETTLE_POLL: Duration = Duration::from_millis(2);
 
 /// What a client is for; decides which options apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub fn client_config(config: &Config, role: Role) -> Result<ClientConfig, Broker
 /// Consumer and producer of one stage; lives and dies on the stage's Kafka thread.
 pub struct KafkaBroker {
     consumer: BaseConsumer<SharedContext>,
-    producer: ThreadedProducer<SharedContext>,
+    producer: BaseProducer<SharedContext>,
     context: Arc<StageContext>,
     mode: DeliveryMode,
     transactional_id: String,
@@ -125,7 +128,7 @@ impl KafkaBroker {
         }
         let consumer: BaseConsumer<SharedContext> =
             consumer.create_with_context(SharedContext(Arc::clone(&context))).map_err(fatal)?;
-        let producer: ThreadedProducer<SharedContext> =
+        let producer: BaseProducer<SharedContext> =
             producer.create_with_context(SharedContext(Arc::clone(&context))).map_err(fatal)?;
         if delivery.mode == DeliveryMode::ExactlyOnce {
             init_transactions(&producer, &transactional_id)?;
@@ -166,6 +169,10 @@ impl KafkaBroker {
         metadata: &ConsumerGroupMetadata,
     ) -> Result<(), CommitFailure> {
         let deadline = Instant::now() + self.commit_timeout;
+        self.settle(deadline).map_err(|error| match self.refused_earlier(&error) {
+            Ok(reason) => CommitFailure::Refused(reason),
+            Err(reason) => CommitFailure::Abort(reason),
+        })?;
         // Retries use the same list and the same metadata: fresh ones after a rejoin would make stale
         // offsets look valid (engineering.md, K5).
         crash_point!("commit.before_offsets");
@@ -193,7 +200,7 @@ impl KafkaBroker {
     }
 
     fn commit_offsets(&mut self, offsets: &TopicPartitionList) -> Result<(), CommitFailure> {
-        if let Err(error) = self.producer.flush(self.commit_timeout) {
+        if let Err(error) = self.settle(Instant::now() + self.commit_timeout) {
             return Err(CommitFailure::Abort(error.to_string()));
         }
         let deliveries = self.context.take_deliveries();
@@ -201,6 +208,49 @@ impl KafkaBroker {
             return Err(if deliveries.refused { CommitFailure::Refused(reason) } else { CommitFailure::Abort(reason) });
         }
         self.consumer.commit(offsets, CommitMode::Sync).map_err(|error| CommitFailure::Abort(error.to_string()))
+    }
+
+    /// Sends what is queued and serves delivery reports until none is awaited.
+    ///
+    /// The producer has no thread of its own: rdkafka's `ThreadedProducer` polls for ever, at one per cent of a
+    /// processor, and `BaseProducer::flush` waits in steps of 100 ms, however soon the last report comes.
+    fn settle(&self, deadline: Instant) -> Result<(), KafkaError> {
+        loop {
+            // Without a time-out this does not wait: it only makes librdkafka send without lingering.
+            match self.producer.flush(Duration::ZERO) {
+                Err(_) if Instant::now() < deadline => self.producer.poll(SETTLE_POLL),
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Aborts while another thread serves the reports of the records that are purged.
+    ///
+    /// The call purges by itself, and waits for the reports without reading them (engineering.md, K1). A purge of
+    /// ours before it would not do: only its own keeps the sequence numbers without a gap, and after a gap the
+    /// broker refuses the next transaction (`OUT_OF_ORDER_SEQUENCE_NUMBER`).
+    fn abort_transaction(&self) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .name("deliveries".to_owned())
+                .spawn_scoped(scope, || {
+                    while !ended.load(Ordering::Relaxed) {
+                        self.producer.poll(SETTLE_POLL);
+                    }
+                })
+                .map_err(|error| BrokerError::Fatal(format!("cannot start a thread: {error}").into()))?;
+            let result = loop {
+                let Err(error) = self.producer.abort_transaction(CALL_TIMEOUT) else { break Ok(()) };
+                match classify(&error) {
+                    Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                    _ => break Err(BrokerError::Fatal(self.explain(&error))),
+                }
+            };
+            ended.store(true, Ordering::Relaxed);
+            result
+        })
     }
 
     /// Says whether a fatal error is a fence, and of which id.
@@ -229,6 +279,8 @@ impl KafkaBroker {
 
 impl Broker for KafkaBroker {
     fn poll(&mut self, timeout: Duration) -> Result<Option<InboundMessage>, BrokerError> {
+        // Delivery reports and errors of the producer.
+        self.producer.poll(Duration::ZERO);
         match self.stash.take() {
             Some(message) => Ok(Some(message)),
             None => self.poll_consumer(timeout),
@@ -269,10 +321,8 @@ impl Broker for KafkaBroker {
             message.timestamp = record.timestamp_ms;
             let Err((error, _)) = self.producer.send(message) else { return Ok(()) };
             match error.rdkafka_error_code() {
-                // The producer's own thread drains the queue meanwhile.
-                Some(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
+                // Reports make room in the queue.
+                Some(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => self.producer.poll(SETTLE_POLL),
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => return Err(ProduceError::Refused(error.to_string())),
                 Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced) => {
                     return Err(ProduceError::Fatal(self.explain(&error)));
@@ -323,7 +373,7 @@ impl Broker for KafkaBroker {
         }) {
             return Err(lost(&format!("`{partition}` is not assigned any more")));
         }
-        if forced_abort() {
+        if forced_abort(offsets) {
             return Err(lost("forced by a test"));
         }
         let offsets = offset_list(offsets).map_err(|error| lost(&error.to_string()))?;
@@ -339,19 +389,13 @@ impl Broker for KafkaBroker {
         if !std::mem::take(&mut self.in_transaction) {
             return Ok(());
         }
-        crash_point!("abort.before_purge");
-        // Without the purge an abort waits for records that will never be delivered (engineering.md, K1).
-        self.producer.purge(PurgeConfig::default().queue());
-        let deadline = Instant::now() + CALL_TIMEOUT;
-        let _ = self.producer.flush(CALL_TIMEOUT);
         crash_point!("abort.before_abort");
-        if self.mode == DeliveryMode::ExactlyOnce {
-            loop {
-                let Err(error) = self.producer.abort_transaction(CALL_TIMEOUT) else { break };
-                match classify(&error) {
-                    Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-                    _ => return Err(BrokerError::Fatal(self.explain(&error))),
-                }
+        match self.mode {
+            DeliveryMode::ExactlyOnce => self.abort_transaction()?,
+            DeliveryMode::AtLeastOnce => {
+                // What cannot be delivered would be waited for.
+                self.producer.purge(PurgeConfig::default().queue());
+                let _ = self.settle(Instant::now() + CALL_TIMEOUT);
             }
         }
         self.context.take_deliveries();
@@ -418,7 +462,7 @@ fn classify(error: &KafkaError) -> Severity {
     }
 }
 
-fn init_transactions(producer: &ThreadedProducer<SharedContext>, id: &str) -> Result<(), BrokerError> {
+fn init_transactions(producer: &BaseProducer<SharedContext>, id: &str) -> Result<(), BrokerError> {
     let deadline = Instant::now() + CALL_TIMEOUT;
     loop {
         let Err(error) = producer.init_transactions(Duration::from_secs(10)) else { return Ok(()) };

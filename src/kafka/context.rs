@@ -115,7 +115,7 @@ impl ConsumerContext for SharedContext {
 impl ProducerContext for SharedContext {
     type DeliveryOpaque = ();
 
-    // Runs on the producer's own polling thread.
+    // Runs inside the producer's `poll`: on the Kafka thread, and on another during an abort.
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
             let code = error.rdkafka_error_code();

@@ -79,6 +79,19 @@ fn a_paused_worker_is_fenced_by_its_twin() {
     run.finish(&mut [("w-0", &mut worker)], "");
 }
 
+/// Waits until the worker owns a partition in each of its stages.
+fn wait_for_partitions(worker: &Worker) {
+    let deadline = Instant::now() + PATIENCE;
+    let owns = |metrics: &str, stage: &str| {
+        let gauge = format!("undertone_kafka_assigned_partitions{{stage=\"{stage}\"}} ");
+        metrics.lines().any(|line| line.strip_prefix(&gauge).is_some_and(|value| value != "0"))
+    };
+    while !worker.get("/metrics").is_some_and(|(_, metrics)| owns(&metrics, "score") && owns(&metrics, "prioritise")) {
+        assert!(Instant::now() < deadline, "no partitions for this worker:\n{}", worker.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn a_paused_worker_loses_its_partitions_to_another() {
     let Some(kafka) = RealKafka::shared() else { return };
@@ -91,6 +104,8 @@ fn a_paused_worker_loses_its_partitions_to_another() {
     run.wait_outcome_after(0, &mut [("w-0", &mut first), ("w-1", &mut second)]);
     let mut left = 0;
     for _ in 0..scaled(2, 10) {
+        // Without partitions it has nothing to lose.
+        wait_for_partitions(&first);
         first.signal("STOP");
         run.rng.sleep(6500, 7500);
         let known = first.log().len();

@@ -258,10 +258,18 @@ impl RealKafka {
         let mut assignment = TopicPartitionList::new();
         let mut partitions = HashSet::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
-            let ids: Vec<_> =
-                metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect();
-            assert!(!ids.is_empty(), "there is no topic `{topic}`");
+            // A topic just created takes a moment to be known to the broker.
+            let deadline = Instant::now() + PATIENCE;
+            let ids: Vec<_> = loop {
+                let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+                let ids: Vec<_> =
+                    metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect();
+                if !ids.is_empty() {
+                    break ids;
+                }
+                assert!(Instant::now() < deadline, "there is no topic `{topic}`");
+                thread::sleep(Duration::from_millis(50));
+            };
             for id in ids {
                 assignment.add_partition_offset(topic, id, Offset::Beginning).expect("an assignment");
                 partitions.insert(id);
