@@ -41,14 +41,25 @@ pub enum EvidenceField {
     Body,
 }
 
-/// Words named for one decision at most.
-const MAX_WORDS: usize = 6;
-/// Words are named until they make up this share of what spoke for the decision.
+/// Passages named for one decision at most.
+const MAX_PASSAGES: usize = 5;
+/// Passages are named until they make up this share of what spoke for the decision.
 const ENOUGH: f64 = 0.75;
+/// English words without a meaning of their own, upon which an encoder puts much of what it read around them. They
+/// are named only with the word that follows. Negations are not among them.
+const FUNCTION_WORDS: &[&str] = &[
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
+    "before", "being", "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he",
+    "her", "hers", "him", "his", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "it", "it's",
+    "its", "just", "me", "my", "of", "on", "or", "our", "out", "over", "she", "should", "since", "so", "some", "than",
+    "that", "that's", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "up", "us",
+    "was", "we", "we've", "were", "what", "when", "where", "which", "while", "who", "will", "with", "would", "you",
+    "you're", "your", "yours",
+];
 /// Urgency labels above the first two are explained; `low` and `normal` need no evidence.
 const FIRST_EXPLAINED_URGENCY: usize = 2;
 
-/// Finds the passages behind a raised urgency and behind each signal.
+/// Finds the passages behind a raised urgency, behind a sentiment that is not neutral, and behind each signal.
 pub fn find(
     manifest: &Manifest,
     input: &ModelInput,
@@ -76,6 +87,21 @@ pub fn find(
             );
         }
     }
+    if let Some((head, start)) = manifest.head("sentiment")
+        && let Some(level) = head.labels.iter().position(|label| *label == scores.sentiment.label)
+        && level != head.labels.len() / 2
+        && head.labels.len() % 2 == 1
+    {
+        let middle = head.labels.len() / 2;
+        let toward = |logits: &[f32]| {
+            let side = |from: usize| logits[start + from..start + from + middle].iter().sum::<f32>() / middle as f32;
+            if level < middle { side(0) - side(middle + 1) } else { side(middle + 1) - side(0) }
+        };
+        let strongest = (0..logits.len())
+            .max_by(|&a, &b| toward(&logits[a].heads).total_cmp(&toward(&logits[b].heads)))
+            .unwrap_or_default();
+        explain(&mut found, "sentiment", input, &windows[strongest], &logits[strongest], manifest, toward);
+    }
     if let Some((head, start)) = manifest.head("signals") {
         for signal in &scores.signals {
             if let Some(index) = head.labels.iter().position(|label| *label == signal.label) {
@@ -101,20 +127,20 @@ fn explain(
     let Some(tokens) = &logits.tokens else { return };
     let shares: Vec<f64> = tokens.chunks_exact(manifest.label_count()).map(|token| f64::from(share(token))).collect();
     let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
-    let mut words = words(input, window, &shares, mean);
-    words.retain(|(_, weight)| *weight > 0.0);
-    let total: f64 = words.iter().map(|(_, weight)| weight).sum();
-    words.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut phrases = phrases(input, words(input, window, &shares, mean));
+    phrases.retain(|(_, weight)| *weight > 0.0);
+    let total: f64 = phrases.iter().map(|(_, weight)| weight).sum();
+    phrases.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut sum = 0.0;
-    words.truncate(MAX_WORDS);
-    words.retain(|(_, weight)| {
+    phrases.truncate(MAX_PASSAGES);
+    phrases.retain(|(_, weight)| {
         let wanted = sum < total * ENOUGH;
         sum += weight;
         wanted
     });
-    words.sort_by_key(|(range, _)| range.start);
+    phrases.sort_by_key(|(range, _)| range.start);
     let mut passages: Vec<(Range<usize>, f64)> = Vec::new();
-    for (range, weight) in words {
+    for (range, weight) in phrases {
         match passages.last_mut() {
             Some((last, sum)) if adjacent(input, last.end, range.start) => {
                 last.end = range.end;
@@ -158,6 +184,43 @@ fn words(input: &ModelInput, window: &Window, shares: &[f64], mean: f64) -> Vec<
         }
     }
     words
+}
+
+/// Joins function words with the word that follows, or with the one before where the sentence ends with them.
+fn phrases(input: &ModelInput, words: Vec<(Range<usize>, f64)>) -> Vec<(Range<usize>, f64)> {
+    let mut phrases: Vec<(Range<usize>, f64)> = Vec::new();
+    let mut open = false; // the last phrase is made of function words only, and goes on
+    for (range, weight) in words {
+        let word = input.text.get(range.clone()).unwrap_or_default();
+        let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+        let function = FUNCTION_WORDS.binary_search(&bare.as_str()).is_ok();
+        let ends = ends_a_clause(word);
+        match phrases.last_mut() {
+            Some((last, sum)) if open && adjacent(input, last.end, range.start) => {
+                last.end = range.end;
+                *sum += weight;
+            }
+            _ => phrases.push((range, weight)),
+        }
+        open = function && !ends;
+        // "… it now, please help me!": nothing follows the last two words.
+        if function
+            && ends
+            && let [.., (before, _), (last, _)] = phrases.as_slice()
+            && adjacent(input, before.end, last.start)
+            && !input.text.get(before.clone()).is_some_and(ends_a_clause)
+            && let Some((tail, tail_weight)) = phrases.pop()
+            && let Some((before, sum)) = phrases.last_mut()
+        {
+            before.end = tail.end;
+            *sum += tail_weight;
+        }
+    }
+    phrases
+}
+
+fn ends_a_clause(word: &str) -> bool {
+    word.ends_with(['.', ',', ';', ':', '!', '?'])
 }
 
 /// Whether only spaces separate two words of the same field.
@@ -208,12 +271,27 @@ mod tests {
 
     #[test]
     fn the_loud_words_are_found_joined_and_counted_in_characters() {
-        let input = ModelInput::new(None, "für euch: smell of gas here");
+        let input = ModelInput::new(None, "für euch: smell like gas here");
         let found = setup(&input, "gas smell");
         let texts: Vec<_> = found.iter().map(|e| (e.text.as_deref().unwrap(), e.start, e.end)).collect();
-        assert_eq!(texts, [("smell", 10, 15), ("gas", 19, 22)]);
-        let found = setup(&input, "smell of gas");
-        assert_eq!(found[0].text.as_deref(), Some("smell of gas"));
+        assert_eq!(texts, [("smell", 10, 15), ("gas", 21, 24)]);
+        let found = setup(&input, "smell like gas");
+        assert_eq!(found[0].text.as_deref(), Some("smell like gas"));
+    }
+
+    #[test]
+    fn function_words_are_named_with_what_they_lead_to() {
+        let input = ModelInput::new(None, "my card was stolen, block it, and call me.");
+        let texts =
+            |loud: &str| setup(&input, loud).into_iter().map(|evidence| evidence.text.unwrap()).collect::<Vec<_>>();
+        assert_eq!(texts("was my"), ["my card was stolen,"]);
+        assert_eq!(texts("it,"), ["block it,"]);
+        assert_eq!(texts("and"), ["and call me."]);
+    }
+
+    #[test]
+    fn function_words_are_sorted() {
+        assert!(FUNCTION_WORDS.is_sorted());
     }
 
     #[test]
