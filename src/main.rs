@@ -17,6 +17,9 @@ struct Arguments {
     /// Configuration file; without it, the built-in defaults. `UNDERTONE_SECTION__FIELD` variables override both.
     #[arg(long, short, global = true, value_name = "FILE", env = "UNDERTONE_CONFIG")]
     config: Option<PathBuf>,
+    /// Model: a folder, or the name of one in `models/`; overrides `model.path`.
+    #[arg(long, global = true, value_name = "FOLDER_OR_NAME")]
+    model: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +42,10 @@ enum Command {
         /// File with one message a line, JSON or plain text; standard input without it.
         file: Option<PathBuf>,
     },
+    /// Shows how one message comes to its priority: evidence in its text, scores, reasons.
+    Explain(commands::explain::Options),
+    /// Measures the model on labelled lines; exit code 1 if a figure misses its gate.
+    Eval(commands::eval::Options),
     /// Checks configuration, policy, model and brokers; exit code 0 or 78.
     Validate {
         /// Does not ask the brokers.
@@ -87,7 +94,10 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
-    let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load(arguments.config.as_deref(), std::env::vars())?;
+    if let Some(model) = arguments.model {
+        config = config.with(|settings| settings.model.path = model)?;
+    }
     let logging = |format: LogFormat, filter: &str| init_logging(format, filter).map_err(CommandError::Setting);
     match arguments.command {
         Command::Run { stage } => {
@@ -112,6 +122,20 @@ fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
                 commands::score::score(&config, input, "stdin", channel, &mut out, &mut errors)?
             };
             if summary.bad > 0 {
+                return Ok(ExitCode::from(EXIT_FAILED));
+            }
+        }
+        Command::Explain(options) => {
+            logging(LogFormat::Text, "warn")?;
+            let (mut out, mut errors) = (std::io::stdout().lock(), std::io::stderr());
+            if !commands::explain::explain(&config, &options, &mut out, &mut errors)? {
+                return Ok(ExitCode::from(EXIT_FAILED));
+            }
+        }
+        Command::Eval(options) => {
+            logging(LogFormat::Text, "warn")?;
+            let (mut out, mut errors) = (std::io::stdout().lock(), std::io::stderr());
+            if !commands::eval::eval(&config, &options, &mut out, &mut errors)? {
                 return Ok(ExitCode::from(EXIT_FAILED));
             }
         }

@@ -134,13 +134,20 @@ impl Scoring {
         if let Some(filtered) = filter(&message) {
             return Prepared::Filtered { message: Some(message), reason: filtered.reason, evidence: filtered.evidence };
         }
+        self.ready(*message)
+    }
+
+    /// Cleans and tokenises a message, whatever the filter says of it.
+    pub fn ready(&self, message: CustomerMessage) -> Prepared {
+        let channel = Some(message.channel);
         let started = Instant::now();
         let clean = clean(&message, &self.text, &self.detector);
         self.metrics.step(channel, "clean", started.elapsed());
         let input = ModelInput::new(clean.subject.as_deref(), &clean.body);
         if crate::text::is_blank(&input.text) {
             // Only markup, or nothing but control characters.
-            return Prepared::Filtered { message: Some(message), reason: FilterReason::Empty, evidence: None };
+            let message = Some(Box::new(message));
+            return Prepared::Filtered { message, reason: FilterReason::Empty, evidence: None };
         }
         let started = Instant::now();
         let encoded = match self.tokenizer.encode(&input.text) {
@@ -155,7 +162,7 @@ impl Scoring {
             message.received_at,
         );
         let due_ms = due.map_or(i64::MAX, Timestamp::as_millisecond);
-        Prepared::Ready(Box::new(Ready { message: *message, clean, input, encoded, due_ms }))
+        Prepared::Ready(Box::new(Ready { message, clean, input, encoded, due_ms }))
     }
 
     /// Joins a message with the verdict of the model.

@@ -1,31 +1,15 @@
-//! `undertone score` and `validate` as a user calls them.
+//! `undertone score`, `explain` and `validate` as a user calls them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+mod binary;
 
-const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-model");
+use std::process::{Command, Output};
+
+use binary::{TINY, errors, said};
 
 fn undertone(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_undertone"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("UNDERTONE_MODEL__PATH", TINY)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        // A command that refuses its arguments may close its input first.
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
+    let tiny = [&[("UNDERTONE_MODEL__PATH", TINY)], environment].concat();
+    binary::undertone(arguments, &tiny, input)
 }
 
 fn tickets(output: &Output) -> Vec<serde_json::Value> {
@@ -139,4 +123,61 @@ fn run_asks_for_an_instance_id() {
     let output = undertone(&["run"], &[], b"");
     assert_eq!(output.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&output.stderr).contains("UNDERTONE_APP__INSTANCE_ID"));
+}
+
+/// The shipped model: only a trained one finds evidence worth marking.
+fn explain(arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
+    binary::undertone(&[&["explain"], arguments].concat(), environment, input.as_bytes())
+}
+
+const ALARM: &str = "Somebody is using my card right now and I cannot reach you by phone";
+
+#[test]
+fn explain_marks_evidence_and_gives_all_reasons() {
+    let output = explain(&["--channel", "email", ALARM], &[], "");
+    assert!(output.status.success(), "{}", errors(&output));
+    let text = said(&output);
+    assert!(text.contains("[[") && text.contains("]]") && !text.contains('\u{1b}'), "{text}");
+    let marked = text.lines().find(|line| line.contains("[[")).unwrap();
+    assert_eq!(marked.trim().replace("[[", "").replace("]]", ""), ALARM);
+    for part in [
+        "message email",
+        "evidence",
+        "urgency    ",
+        "critical 0.",
+        "very_negative 0.",
+        "decision P",
+        "respond by",
+        "[matrix: priority P",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    let ticket: serde_json::Value = serde_json::from_slice(&explain(&["--json"], &[], ALARM).stdout).unwrap();
+    for reason in ticket["reasons"].as_array().unwrap() {
+        assert!(text.contains(reason["text"].as_str().unwrap()), "{reason}");
+    }
+}
+
+#[test]
+fn explain_colours_only_where_they_are_wanted() {
+    let colored = said(&explain(&["--color", "always"], &[], ALARM));
+    assert!(colored.contains("\u{1b}[") && !colored.contains("[["), "{colored}");
+    let plain = said(&explain(&[], &[("NO_COLOR", "1")], ALARM));
+    assert!(!plain.contains('\u{1b}') && plain.contains("[["), "{plain}");
+}
+
+#[test]
+fn explain_shows_text_that_tickets_do_not_carry_and_says_what_is_filtered_or_bad() {
+    let output = explain(&[], &[("UNDERTONE_OUTPUT__INCLUDE_TEXT", "false")], ALARM);
+    assert!(said(&output).contains("phone"));
+    let output = explain(&[r#"{"text": "done", "author": {"type": "bot"}}"#], &[], "");
+    assert!(output.status.success() && said(&output).starts_with("filtered (not_customer)"), "{}", said(&output));
+    let output = explain(&["--json", r#"{"text": "#], &[], "");
+    assert!(
+        output.status.code() == Some(1) && errors(&output).starts_with("argument: invalid_json"),
+        "{}",
+        errors(&output)
+    );
+    let output = explain(&[], &[], "");
+    assert!(said(&output).starts_with("filtered (empty)"), "{}{}", said(&output), errors(&output));
 }

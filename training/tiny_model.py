@@ -2,13 +2,18 @@
 
 One layer of 32 numbers over some 500 word pieces. Its answers mean nothing; they are the same on every machine,
 which is what the worker's tests need. Run: python tiny_model.py
+
+`python tiny_model.py --sentiment-only` makes tests/fixtures/sentiment-only instead: a foreign classifier with three
+classes and no other head, which counts good and bad words.
 """
 
 import string
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 import manifest
@@ -83,5 +88,69 @@ def main() -> None:
     parity.write(OUT)
 
 
+GOOD = "thanks thank good great best love happy help".split()
+BAD = "bad worst hate stolen hacked outage late broken error crash problem issue angry disappointed sad scared".split()
+SENTIMENT_ONLY = OUT.parent / "sentiment-only"
+# Named as an export of a Hugging Face classifier names them; token types are read and do nothing.
+SENTIMENT_MANIFEST = """schema = 1
+name = "sentiment-only"
+version = "0.0.0"
+licence = "Apache-2.0"
+languages = ["en"]
+
+[files]
+onnx = "model.onnx"
+onnx_sha256 = "{onnx}"
+tokenizer = "tokenizer.json"
+tokenizer_sha256 = "{tokenizer}"
+
+[inputs]
+input_ids = "input_ids"
+attention_mask = "attention_mask"
+token_type_ids = "token_type_ids"
+pad_token_id = 0
+max_tokens = 128
+
+[[heads]]
+name = "sentiment"
+output = "logits"
+kind = "ordinal"
+labels = ["negative", "neutral", "positive"]
+"""
+
+
+def sentiment_only() -> None:
+    """Logits = a row for each token, summed: 4 for a good or a bad word, 2 for neutral from [CLS]."""
+    SENTIMENT_ONLY.mkdir(parents=True, exist_ok=True)
+    words = tokenizer()
+    words.save(str(SENTIMENT_ONLY / "tokenizer.json"), pretty=False)
+    table = np.zeros((words.get_vocab_size(), 3), np.float32)
+    table[words.token_to_id("[CLS]"), 1] = 2
+    for column, group in ((0, BAD), (2, GOOD)):
+        table[[words.token_to_id(word) for word in group], column] = 4
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        helper.make_node("Gather", ["types", "token_type_ids"], ["type_rows"]),
+        helper.make_node("Add", ["rows", "type_rows"], ["tokens"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "axis"], ["mask_row"]),
+        helper.make_node("MatMul", ["mask_row", "tokens"], ["sums"]),
+        helper.make_node("Squeeze", ["sums", "axis"], ["logits"]),
+    ]
+    constants = {"table": table, "types": np.zeros((2, 3), np.float32), "axis": np.array([1])}
+    graph = helper.make_graph(
+        nodes, "sentiment_only",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "seq")) for name in names],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ("batch", 3))],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, SENTIMENT_ONLY / "model.onnx")
+    hashes = {name: manifest.sha256(SENTIMENT_ONLY / file)
+              for name, file in (("onnx", "model.onnx"), ("tokenizer", "tokenizer.json"))}
+    (SENTIMENT_ONLY / "manifest.toml").write_text(SENTIMENT_MANIFEST.format(**hashes))
+
+
 if __name__ == "__main__":
-    main()
+    sentiment_only() if sys.argv[1:] == ["--sentiment-only"] else main()

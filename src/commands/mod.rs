@@ -1,10 +1,14 @@
 //! The commands of the binary; each is a function that ends in an exit code.
 
+mod color;
 pub mod demo;
+pub mod eval;
+pub mod explain;
 pub mod feed;
 pub mod run;
 pub mod schema;
 pub mod score;
+pub mod scorer;
 pub mod topics;
 pub mod validate;
 

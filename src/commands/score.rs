@@ -5,25 +5,13 @@
 
 use std::io::{BufRead, Write};
 
-use bytes::Bytes;
-use crossbeam_channel::{Receiver, bounded};
-use jiff::Timestamp;
+use crossbeam_channel::bounded;
 
-use std::sync::Arc;
-
-use super::{CommandError, load_policy};
+use super::CommandError;
+use super::scorer::{CHUNK, Dropped, End, Scorer, inbound};
 use crate::config::Config;
-use crate::message::{Channel, CustomerMessage, InboundMessage, SourcePosition};
-use crate::model::{Engine, EngineLimits, InferenceError, Job, Model, Scored};
-use crate::operate::Metrics;
-use crate::policy::Policy;
-use crate::prioritise::decide;
-use crate::score::{Prepared, Ready, Scoring};
-use crate::text::CleanText;
-use crate::ticket::{Ticket, Verdict};
-
-/// Lines scored together at most.
-const CHUNK: usize = 256;
+use crate::message::Channel;
+use crate::ticket::Ticket;
 
 /// What happened to the lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,21 +24,6 @@ pub struct Summary {
     pub bad: usize,
 }
 
-/// Scores single messages with all inference threads.
-pub struct Scorer {
-    scoring: Scoring,
-    policy: Arc<Policy>,
-    engine: Engine<Tag>,
-    results: Receiver<Scored<Tag>>,
-}
-
-struct Tag {
-    index: usize,
-    inbound: InboundMessage,
-    message: CustomerMessage,
-    clean: CleanText,
-}
-
 /// The end of one line.
 enum LineEnd {
     Ticket(Box<Ticket>),
@@ -58,95 +31,20 @@ enum LineEnd {
     Bad(String),
 }
 
-impl Scorer {
-    /// Loads policy and model and starts the threads.
-    pub fn start(config: &Config) -> Result<Self, CommandError> {
-        let policy = load_policy(config)?;
-        let model = Model::load(&config.model)?;
-        let metrics = Arc::new(Metrics::new().map_err(CommandError::failed)?);
-        let scoring = Scoring::new(config, &model, Arc::clone(&policy), metrics);
-        let (deliver, results) = bounded(CHUNK);
-        let limits = EngineLimits {
-            threads: config.inference_threads(),
-            batch_tokens: config.model.batch_tokens,
-            late_share: 1.0,
-        };
-        let deliver = move |scored| {
-            // The receiver lives as long as the engine.
-            let _ = deliver.send(scored);
-        };
-        let engine = Engine::start(&model, limits, deliver, |_| {})?;
-        Ok(Self { scoring, policy, engine, results })
-    }
-
-    /// Scores lines of `source`; `first` is the number of the first one.
-    fn chunk(&self, lines: &[String], first: usize, source: &str, channel: Option<Channel>) -> Vec<LineEnd> {
-        let mut ends: Vec<Option<LineEnd>> = Vec::with_capacity(lines.len());
-        let mut waiting = 0;
-        for (index, line) in lines.iter().enumerate() {
-            let inbound = inbound(line, first + index, source);
-            let now = Timestamp::now();
-            ends.push(match self.prepare(&inbound, channel, now) {
-                Prepared::Ready(ready) => {
-                    let Ready { message, clean, input, encoded, due_ms } = *ready;
-                    let tag = Tag { index, inbound, message, clean };
-                    self.engine.submit(Job { tag, input, encoded, partition: 0, due_ms });
-                    waiting += 1;
-                    None
-                }
-                Prepared::Filtered { reason, .. } => Some(LineEnd::Filtered(reason.as_str())),
-                Prepared::Refused { class, message } => Some(LineEnd::Bad(format!("{class}: {message}"))),
-            });
-        }
-        for _ in 0..waiting {
-            let Ok(scored) = self.results.recv() else { break };
-            let index = scored.tag.index;
-            ends[index] = Some(match self.ticket(scored) {
-                Ok(ticket) => LineEnd::Ticket(Box::new(ticket)),
-                Err(error) => LineEnd::Bad(error.to_string()),
-            });
-        }
-        ends.into_iter().map(|end| end.unwrap_or_else(|| LineEnd::Bad("an inference thread has died".into()))).collect()
-    }
-
-    /// Without `--channel` a message names its own; one that does not is a chat.
-    fn prepare(&self, inbound: &InboundMessage, channel: Option<Channel>, now: Timestamp) -> Prepared {
-        let prepared = self.scoring.prepare(inbound, channel, now);
-        match prepared {
-            Prepared::Refused { class, .. } if channel.is_none() && class == "unknown_channel" => {
-                self.scoring.prepare(inbound, Some(Channel::Chat), now)
-            }
-            prepared => prepared,
-        }
-    }
-
-    fn ticket(&self, scored: Scored<Tag>) -> Result<Ticket, InferenceError> {
-        let Tag { inbound, message, clean, .. } = scored.tag;
-        let (scores, evidence) = scored.result?;
-        let inference_ms = crate::model::round4(scored.inference.as_secs_f64() * 1000.0);
-        let verdict = Verdict { scores, evidence, chunks: scored.chunks, truncated: scored.truncated, inference_ms };
-        let scored = self.scoring.scored(&inbound, message, clean, verdict);
-        Ok(decide(scored, &self.policy, Timestamp::now()))
-    }
-}
-
-fn inbound(line: &str, number: usize, source: &str) -> InboundMessage {
-    let payload = if line.trim_start().starts_with('{') {
-        line.to_owned()
-    } else {
-        serde_json::json!({ "text": line }).to_string()
-    };
-    InboundMessage {
-        position: SourcePosition {
-            topic: source.to_owned(),
-            partition: 0,
-            offset: i64::try_from(number).unwrap_or(i64::MAX),
-        },
-        key: None,
-        payload: Some(Bytes::from(payload)),
-        headers: Vec::new(),
-        timestamp_ms: Some(Timestamp::now().as_millisecond()),
-    }
+/// Scores lines of `source`; `first` is the number of the first one.
+fn ends_of(
+    scorer: &Scorer,
+    lines: &[String],
+    first: usize,
+    source: &str,
+    channel: Option<Channel>,
+) -> impl Iterator<Item = LineEnd> {
+    let messages = lines.iter().enumerate().map(|(index, line)| inbound(line, first + index, source)).collect();
+    scorer.score(messages, channel, Dropped::Ends).into_iter().map(|end| match end {
+        End::Scored(judged) => LineEnd::Ticket(Box::new(scorer.ticket(*judged))),
+        End::Filtered(reason) => LineEnd::Filtered(reason.as_str()),
+        End::Bad(message) => LineEnd::Bad(message),
+    })
 }
 
 /// Scores all lines of `input` (called `source` in the tickets).
@@ -176,8 +74,8 @@ pub fn score(
             chunk.extend(lines.try_iter().take(CHUNK - 1));
             let texts: Vec<Result<String, String>> = chunk.into_iter().map(text_of).collect();
             let good: Vec<String> = texts.iter().map(|text| text.clone().unwrap_or_default()).collect();
-            let ends = scorer.chunk(&good, first, source, channel);
-            for (index, (end, text)) in ends.into_iter().zip(&texts).enumerate() {
+            let ends = ends_of(&scorer, &good, first, source, channel);
+            for (index, (end, text)) in ends.zip(&texts).enumerate() {
                 let number = first + index;
                 let end = match text {
                     Err(error) => LineEnd::Bad(error.clone()),
@@ -207,7 +105,8 @@ pub fn score(
     })
 }
 
-fn text_of(line: std::io::Result<Vec<u8>>) -> Result<String, String> {
+/// A line as text, without its line end.
+pub(super) fn text_of(line: std::io::Result<Vec<u8>>) -> Result<String, String> {
     let mut line = line.map_err(|error| format!("cannot be read: {error}"))?;
     if line.last() == Some(&b'\r') {
         line.pop();

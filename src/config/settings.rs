@@ -178,7 +178,7 @@ pub struct Text {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Model {
-    /// Folder with `manifest.toml`, the ONNX file and the tokenizer.
+    /// Folder with `manifest.toml`, the ONNX file and the tokenizer, or the name of one in `models/`.
     pub path: PathBuf,
     /// ONNX Runtime's shared library; else `ORT_DYLIB_PATH`, else `.onnxruntime/` beside the working folder or the binary.
     pub onnxruntime: Option<PathBuf>,

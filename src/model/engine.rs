@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::queue::Batch;
+use super::scores::Chances;
 use super::session::WindowLogits;
 use super::{
     BatchQueue, EncodedText, Evidence, InferenceError, InferenceSession, Manifest, Model, ModelError, ModelInput,
@@ -51,6 +52,8 @@ pub struct Scored<T> {
     pub tag: T,
     /// Scores and evidence, or why there are none.
     pub result: Result<(Scores, Vec<Evidence>), InferenceError>,
+    /// Probabilities behind the emotions and signals; empty where there are no scores.
+    pub chances: Chances,
     /// Number of windows.
     pub chunks: usize,
     /// Whether text was left out.
@@ -249,15 +252,17 @@ impl<T> Shared<T> {
             return;
         }
         let Some(tag) = progress.tag.take() else { return };
-        let result = if let Some(error) = progress.error.take() {
-            Err(error)
+        let (result, chances) = if let Some(error) = progress.error.take() {
+            (Err(error), Chances::default())
         } else {
             let logits: Vec<WindowLogits> = std::mem::take(&mut progress.logits).into_iter().flatten().collect();
-            Ok(judge(&self.manifest, &pending.input, &pending.windows, &logits))
+            let (scores, evidence, chances) = judge(&self.manifest, &pending.input, &pending.windows, &logits);
+            (Ok((scores, evidence)), chances)
         };
         let scored = Scored {
             tag,
             result,
+            chances,
             chunks: pending.windows.len(),
             truncated: pending.truncated,
             inference: progress.inference,
@@ -267,16 +272,16 @@ impl<T> Shared<T> {
     }
 }
 
-/// Scores and evidence from the logits of all windows of a message.
+/// Scores, evidence and chances from the logits of all windows of a message.
 fn judge(
     manifest: &Manifest,
     input: &ModelInput,
     windows: &[Window],
     logits: &[WindowLogits],
-) -> (Scores, Vec<Evidence>) {
+) -> (Scores, Vec<Evidence>, Chances) {
     let (scores, decisive) = scores::score(manifest, windows, logits);
     let evidence = evidence::find(manifest, input, windows, logits, &scores, &decisive);
-    (scores, evidence)
+    (scores, evidence, decisive.chances)
 }
 
 fn now_ms() -> i64 {

@@ -79,7 +79,7 @@ pub struct Outputs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadSpec {
-    /// `sentiment` and `urgency` are required; `emotions`, `topic` and `signals` optional.
+    /// `sentiment`, `urgency`, `emotions`, `topic` or `signals`, each at most once; one of the first two must be there.
     pub name: String,
     /// Name of the graph's output.
     pub output: String,
@@ -115,12 +115,12 @@ const fn one() -> f64 {
 }
 
 /// Heads that may occur, with the kinds that fit.
-const HEADS: [(&str, HeadKind, bool); 5] = [
-    ("sentiment", HeadKind::Ordinal, true),
-    ("urgency", HeadKind::Ordinal, true),
-    ("emotions", HeadKind::Multilabel, false),
-    ("topic", HeadKind::Multiclass, false),
-    ("signals", HeadKind::Multilabel, false),
+const HEADS: [(&str, HeadKind); 5] = [
+    ("sentiment", HeadKind::Ordinal),
+    ("urgency", HeadKind::Ordinal),
+    ("emotions", HeadKind::Multilabel),
+    ("topic", HeadKind::Multiclass),
+    ("signals", HeadKind::Multilabel),
 ];
 
 impl Manifest {
@@ -159,6 +159,11 @@ impl Manifest {
         None
     }
 
+    /// Names of all heads that a model can have, each with whether this one has it.
+    pub fn head_names(&self) -> impl Iterator<Item = (&'static str, bool)> + '_ {
+        HEADS.iter().map(|&(name, _)| (name, self.head(name).is_some()))
+    }
+
     /// Number of labels of all heads together.
     pub fn label_count(&self) -> usize {
         self.heads.iter().map(|head| head.labels.len()).sum()
@@ -186,21 +191,15 @@ impl Manifest {
                 format!("is `{}`; it must be between 8 and 8192", self.inputs.max_tokens),
             );
         }
-        for (name, _, required) in HEADS {
+        for (name, _) in HEADS {
             let count = self.heads.iter().filter(|head| head.name == name).count();
-            if count > 1 || (required && count == 0) {
-                return fail(
-                    "heads",
-                    format!(
-                        "must have `{name}` {}, it has it {count} times",
-                        if required { "once" } else { "at most once" }
-                    ),
-                );
+            if count > 1 {
+                return fail("heads", format!("must have `{name}` at most once, it has it {count} times"));
             }
         }
         for (index, head) in self.heads.iter().enumerate() {
             let at = |field: &str| format!("heads[{index}].{field}");
-            let Some((_, kind, _)) = HEADS.iter().find(|(name, _, _)| *name == head.name) else {
+            let Some((_, kind)) = HEADS.iter().find(|(name, _)| *name == head.name) else {
                 return fail(
                     &at("name"),
                     format!("is `{}`; known heads are sentiment, urgency, emotions, topic, signals", head.name),
@@ -230,6 +229,9 @@ impl Manifest {
                 return fail(&at(field), "must be between 0 and 1".into());
             }
         }
+        if self.head("sentiment").is_none() && self.head("urgency").is_none() {
+            return fail("heads", "has neither `sentiment` nor `urgency`; a ticket needs one of them".into());
+        }
         Ok(())
     }
 }
@@ -257,7 +259,8 @@ mod tests {
         let cases = [
             ("schema = 1", "schema = 2", "`schema` is `2`"),
             ("max_tokens = 256", "max_tokens = 4", "inputs.max_tokens"),
-            ("name = \"urgency\"", "name = \"urgent\"", "`heads` must have `urgency` once"),
+            ("name = \"urgency\"", "name = \"urgent\"", "`heads[1].name` is `urgent`"),
+            ("name = \"topic\"", "name = \"urgency\"", "must have `urgency` at most once"),
             ("kind = \"ordinal\"", "kind = \"multiclass\"", "heads[0].kind"),
             ("\"very_negative\", \"negative\"", "\"negative\", \"negative\"", "names `negative` twice"),
             ("temperature = 1.0000", "temperature = 0.0", "heads[0].temperature"),
@@ -278,6 +281,20 @@ mod tests {
             let error = Manifest::load(folder.path()).unwrap_err().to_string();
             assert!(error.contains(says), "`{to}`: {error}");
         }
+    }
+
+    #[test]
+    fn one_of_sentiment_and_urgency_is_enough_and_needed() {
+        let manifest = Manifest::load(Path::new(TINY)).unwrap();
+        let without = |names: &[&str]| {
+            let mut changed = manifest.clone();
+            changed.heads.retain(|head| !names.contains(&head.name.as_str()));
+            changed.check()
+        };
+        assert_eq!(without(&["urgency", "emotions", "topic", "signals"]), Ok(()));
+        assert_eq!(without(&["sentiment", "signals"]), Ok(()));
+        let (field, message) = without(&["sentiment", "urgency"]).unwrap_err();
+        assert!(field == "heads" && message.contains("neither"), "{message}");
     }
 
     #[test]

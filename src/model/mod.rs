@@ -8,6 +8,7 @@
 
 mod engine;
 mod evidence;
+mod folder;
 mod manifest;
 mod queue;
 mod runtime;
@@ -17,11 +18,12 @@ mod windows;
 
 pub use engine::{BatchReport, Engine, EngineLimits, Job, Scored};
 pub use evidence::{Evidence, EvidenceField};
+pub use folder::find_folder;
 pub use manifest::{HeadKind, HeadSpec, Manifest};
 pub use queue::{BatchQueue, QueueEntry};
 pub use runtime::{Runtime, find_library};
 pub(crate) use scores::round4;
-pub use scores::{LabelScore, OrdinalScores, Scores};
+pub use scores::{Chances, LabelScore, OrdinalScores, Scores, UNKNOWN};
 pub use session::InferenceSession;
 pub use windows::{EncodedText, ModelInput, Window, WindowTokenizer};
 
@@ -31,6 +33,14 @@ use std::sync::Arc;
 /// Why a model cannot be used; each message names the file or field and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
+    /// No model folder is where `model.path` or `--model` points.
+    #[error("there is no {}; `model.path` or `--model` must name a model's folder, {}", .tried.join(" and no "), offer(.there))]
+    NotFound {
+        /// Manifests that were looked for, in backticks.
+        tried: Vec<String>,
+        /// Names of the models beside the default one.
+        there: Vec<String>,
+    },
     /// A file is missing or unreadable.
     #[error(
         "cannot read `{path}`: {source}; `model.path` must name a folder with manifest.toml, the ONNX file and the tokenizer"
@@ -90,6 +100,14 @@ pub enum ModelError {
     },
 }
 
+fn offer(there: &[String]) -> String {
+    if there.is_empty() {
+        return format!("and `{}` holds none", folder::SHELF);
+    }
+    let names: Vec<String> = there.iter().map(|name| format!("`{name}`")).collect();
+    format!("or one in `{}`: {}", folder::SHELF, names.join(", "))
+}
+
 /// Why a message could not be scored.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum InferenceError {
@@ -116,10 +134,11 @@ impl Model {
     ///
     /// Every way in which they can be wrong is a [`ModelError`] of its own.
     pub fn load(settings: &crate::config::Model) -> Result<Self, ModelError> {
-        let manifest = Manifest::load(&settings.path)?;
+        let folder = find_folder(&settings.path)?;
+        let manifest = Manifest::load(&folder)?;
         let tokenizer =
-            WindowTokenizer::load(&settings.path, &manifest, settings.window_overlap_tokens, settings.max_windows)?;
-        let onnx_path = settings.path.join(&manifest.files.onnx);
+            WindowTokenizer::load(&folder, &manifest, settings.window_overlap_tokens, settings.max_windows)?;
+        let onnx_path = folder.join(&manifest.files.onnx);
         let runtime = Runtime::load(settings.onnxruntime.as_deref())?;
         Ok(Self { manifest: Arc::new(manifest), tokenizer: Arc::new(tokenizer), onnx_path, runtime })
     }

@@ -48,13 +48,28 @@ pub struct LabelScore {
     pub score: f64,
 }
 
+/// Label of an ordinal head that the model does not have.
+pub const UNKNOWN: &str = "unknown";
+
+/// Probability of every label of the heads with any number of labels, in the manifest's order and
+/// whatever their thresholds; empty where the model lacks the head. Not rounded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chances {
+    /// Emotions.
+    pub emotions: Vec<f64>,
+    /// Signals.
+    pub signals: Vec<f64>,
+}
+
 /// Which window decided, for evidence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decisive {
     /// Window of the urgency.
     pub urgency: usize,
     /// Window of each signal, in label order.
     pub signals: Vec<usize>,
+    /// What the thresholds were held against.
+    pub chances: Chances,
 }
 
 /// Topics below this probability are not listed.
@@ -71,9 +86,9 @@ pub fn score(manifest: &Manifest, windows: &[Window], logits: &[WindowLogits]) -
     let mean = mean_logits(windows, logits);
     let ordinal = |name: &str, values: &[f32], low: f64, high: f64| match manifest.head(name) {
         Some((head, start)) => ordinal(head, &values[start..start + head.labels.len()], low, high),
-        None => OrdinalScores { label: "unknown".into(), score: 0.0, confidence: 0.0, probabilities: IndexMap::new() },
+        None => OrdinalScores { label: UNKNOWN.into(), score: 0.0, confidence: 0.0, probabilities: IndexMap::new() },
     };
-    let mut decisive_signals = Vec::new();
+    let (mut decisive_signals, mut chances) = (Vec::new(), Chances::default());
     let signals = manifest.head("signals").map_or_else(Vec::new, |(head, start)| {
         let loudest: Vec<f32> = (start..start + head.labels.len())
             .map(|index| {
@@ -82,21 +97,24 @@ pub fn score(manifest: &Manifest, windows: &[Window], logits: &[WindowLogits]) -
                 logits[window].heads[index]
             })
             .collect();
-        multilabel(head, &loudest)
+        chances.signals = sigmoid(head, &loudest);
+        multilabel(head, &chances.signals)
+    });
+    let emotions = manifest.head("emotions").map_or_else(Vec::new, |(head, start)| {
+        chances.emotions = sigmoid(head, &mean[start..start + head.labels.len()]);
+        multilabel(head, &chances.emotions)
     });
     let scores = Scores {
         sentiment: ordinal("sentiment", &mean, -1.0, 1.0),
         urgency: ordinal("urgency", &logits[decisive_urgency].heads, 0.0, 1.0),
-        emotions: manifest
-            .head("emotions")
-            .map_or_else(Vec::new, |(head, start)| multilabel(head, &mean[start..start + head.labels.len()])),
+        emotions,
         topics: manifest.head("topic").map_or_else(Vec::new, |(head, start)| {
             let probabilities = softmax(head, &mean[start..start + head.labels.len()]);
             sorted(head, &probabilities, |_, probability| probability >= TOPIC_FLOOR)
         }),
         signals,
     };
-    (scores, Decisive { urgency: decisive_urgency, signals: decisive_signals })
+    (scores, Decisive { urgency: decisive_urgency, signals: decisive_signals, chances })
 }
 
 fn mean_logits(windows: &[Window], logits: &[WindowLogits]) -> Vec<f32> {
@@ -150,10 +168,12 @@ fn ordinal(head: &HeadSpec, logits: &[f32], low: f64, high: f64) -> OrdinalScore
     }
 }
 
-fn multilabel(head: &HeadSpec, logits: &[f32]) -> Vec<LabelScore> {
-    let probabilities: Vec<f64> =
-        logits.iter().map(|&logit| 1.0 / (1.0 + (-f64::from(logit) / head.temperature).exp())).collect();
-    sorted(head, &probabilities, |index, probability| probability >= head.thresholds.get(index).copied().unwrap_or(0.5))
+fn sigmoid(head: &HeadSpec, logits: &[f32]) -> Vec<f64> {
+    logits.iter().map(|&logit| 1.0 / (1.0 + (-f64::from(logit) / head.temperature).exp())).collect()
+}
+
+fn multilabel(head: &HeadSpec, probabilities: &[f64]) -> Vec<LabelScore> {
+    sorted(head, probabilities, |index, probability| probability >= head.thresholds.get(index).copied().unwrap_or(0.5))
 }
 
 fn sorted(head: &HeadSpec, probabilities: &[f64], keep: impl Fn(usize, f64) -> bool) -> Vec<LabelScore> {
@@ -217,6 +237,26 @@ mod tests {
         assert_eq!(decisive.urgency, 50);
         assert_eq!(scores.signals[0].label, "safety");
         assert_eq!(decisive.signals[7], 50);
+    }
+
+    #[test]
+    fn heads_that_a_model_lacks_are_unknown_and_empty() {
+        let mut manifest = manifest();
+        manifest.heads.truncate(1);
+        let (scores, decisive) = score(&manifest, &[window(3)], &[logits(&[(4, 9.0)])]);
+        assert_eq!(scores.sentiment.label, "very_positive");
+        assert_eq!((scores.urgency.label.as_str(), scores.urgency.probabilities.len()), (UNKNOWN, 0));
+        assert!(scores.emotions.is_empty() && scores.topics.is_empty() && scores.signals.is_empty());
+        assert_eq!(decisive.chances, Chances::default());
+    }
+
+    #[test]
+    fn chances_are_there_below_the_threshold_too() {
+        let manifest = manifest();
+        let (scores, decisive) = score(&manifest, &[window(3)], &[logits(&[(9, 9.0), (10, -9.0)])]);
+        assert_eq!((decisive.chances.emotions.len(), decisive.chances.signals.len()), (8, 10));
+        assert!(decisive.chances.emotions[0] > 0.99 && decisive.chances.emotions[1] < 0.01);
+        assert_eq!(scores.emotions[0].score, round4(decisive.chances.emotions[0]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::decision::{ChurnRisk, Reason, ReviewCause, RuleName};
 use super::facts::{Facts, Labelled, Scored};
-use super::levels::{Impact, Priority, Urgency};
+use super::levels::{self, Impact, Priority, Urgency};
 use super::settings::Settings;
 
 /// A message, the settings, and what several rules need to know.
@@ -49,8 +49,8 @@ impl<'a> Case<'a> {
             None => (Urgency::Normal, 0.0, 0.0),
         };
         let sentiment = facts.sentiment.label.as_str();
-        let sentiment_known =
-            matches!(sentiment, "very_negative" | "negative" | "neutral" | "positive" | "very_positive");
+        let side = levels::sentiment_side(sentiment);
+        let sentiment_known = side.is_some();
         let sentiment_side =
             if sentiment_known { probability(facts.sentiment.side(&confidence.sentiment_sides)) } else { 0.0 };
         let mut case = Self {
@@ -62,9 +62,9 @@ impl<'a> Case<'a> {
             urgency_known: urgency.is_some(),
             sentiment_side,
             sentiment_known,
-            negative: matches!(sentiment, "very_negative" | "negative"),
+            negative: side == Some(-1),
             very_negative: sentiment == "very_negative",
-            positive: matches!(sentiment, "positive" | "very_positive") && sentiment_side >= confidence.review_below,
+            positive: side == Some(1) && sentiment_side >= confidence.review_below,
             topic: facts.topic.as_ref().filter(|topic| probability(topic.score) >= confidence.topic_from),
             low_is_sure: false,
         };
@@ -294,7 +294,8 @@ pub(super) fn words(label: &str) -> String {
 
 /// How the model put a class, in a sentence.
 pub(super) fn seen(scored: &Scored, noun: &str) -> String {
-    if scored.label.is_empty() {
+    // A model without that head says `unknown`.
+    if scored.label.is_empty() || scored.label == "unknown" {
         return format!("no {noun}");
     }
     format!("{} {noun} ({} sure)", words(&scored.label), percent(scored.confidence))

@@ -64,6 +64,16 @@ impl fmt::Display for Urgency {
     }
 }
 
+/// Returns the side of a sentiment label: -1 negative, 0 neutral, 1 positive; `None` for labels of other models.
+pub fn sentiment_side(label: &str) -> Option<i8> {
+    match label {
+        "very_negative" | "negative" => Some(-1),
+        "neutral" => Some(0),
+        "positive" | "very_positive" => Some(1),
+        _ => None,
+    }
+}
+
 /// How much is at stake (requirements 3b, "Impact").
 ///
 /// Ordered: `Low < Medium < High`.

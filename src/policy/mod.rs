@@ -75,7 +75,7 @@ pub use decision::{
     RuleName, Sla,
 };
 pub use facts::{Facts, Labelled, Scored, SurveyFacts};
-pub use levels::{Impact, Priority, Urgency};
+pub use levels::{Impact, Priority, Urgency, sentiment_side};
 pub use load::{Finding, PolicyError};
 
 /// A checked policy.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::color::Color;
 use super::run::{StageChoice, Worker};
 use super::{CommandError, feed};
 use crate::config::Config;
@@ -29,14 +30,6 @@ pub struct Options {
     /// Colours; `auto` uses them on a terminal without NO_COLOR.
     #[arg(long, value_enum, default_value = "auto")]
     color: Color,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Color {
-    Auto,
-    Always,
-    Never,
 }
 
 /// The embedded broker's log is small: so is the number of partitions, and the feed is played once.
@@ -102,12 +95,7 @@ fn watch(
     started: Instant,
 ) -> Result<ExitCode, CommandError> {
     let tty = std::io::stdout().is_terminal();
-    let color = match options.color {
-        Color::Auto => tty && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        Color::Always => true,
-        Color::Never => false,
-    };
-    let mut board = Board::new(color, width(tty));
+    let mut board = Board::new(options.color.wanted(), width(tty));
     let say = |text: &str| -> Result<(), CommandError> {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CommandError::failed)
