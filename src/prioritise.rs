@@ -161,12 +161,16 @@ fn facts(scored: &ScoredMessage) -> Facts {
     }
 }
 
+/// Score and confidence of a head that has answered.
+fn answer(head: &OrdinalScores) -> Option<(f64, f64)> {
+    head.is_known().then_some((head.score, head.confidence))
+}
+
 fn scores_count(scored: &ScoredMessage) -> Count {
     Count::Scores {
         channel: scored.message.channel,
-        sentiment: scored.scores.sentiment.score,
-        urgency: scored.scores.urgency.score,
-        confidence: (scored.scores.sentiment.confidence, scored.scores.urgency.confidence),
+        sentiment: answer(&scored.scores.sentiment),
+        urgency: answer(&scored.scores.urgency),
         language: scored.language.code.clone(),
         supported: scored.language.supported,
     }

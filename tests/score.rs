@@ -63,6 +63,21 @@ fn the_sample_files_are_scored() {
 }
 
 #[test]
+fn a_language_that_the_model_was_not_measured_on_gets_no_mood_but_a_review_and_the_reason() {
+    let text = "Hallo, seit gestern geht bei uns das Internet nicht mehr, bitte prüfen Sie das heute noch.\n";
+    let ticket = tickets(&undertone(&["score"], &[], text.as_bytes())).remove(0);
+    assert_eq!(ticket["language"]["supported"], false);
+    assert_eq!(ticket["sentiment"]["label"], "unknown");
+    assert_eq!(ticket["emotions"], serde_json::json!([]));
+    assert_ne!(ticket["urgency"]["label"], "unknown");
+    let causes = ticket["review"]["causes"].as_array().unwrap();
+    assert!(causes.contains(&"unsupported_language".into()), "{causes:?}");
+    assert!(!causes.contains(&"low_confidence_sentiment".into()), "{causes:?}");
+    let reasons = ticket["reasons"].to_string();
+    assert!(reasons.contains("not made for this language"), "{reasons}");
+}
+
+#[test]
 fn metadata_only_tickets_carry_no_text() {
     let secret = "the phrase that must not travel";
     let output =

@@ -39,6 +39,18 @@ pub struct OrdinalScores {
     pub probabilities: IndexMap<String, f64>,
 }
 
+impl OrdinalScores {
+    /// No answer.
+    pub fn unknown() -> Self {
+        Self { label: UNKNOWN.into(), score: 0.0, confidence: 0.0, probabilities: IndexMap::new() }
+    }
+
+    /// Whether there is an answer.
+    pub fn is_known(&self) -> bool {
+        self.label != UNKNOWN
+    }
+}
+
 /// A label with its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelScore {
@@ -48,7 +60,7 @@ pub struct LabelScore {
     pub score: f64,
 }
 
-/// Label of an ordinal head that the model does not have.
+/// Label of an ordinal head that the model does not have, or whose answer is not to be trusted.
 pub const UNKNOWN: &str = "unknown";
 
 /// Probability of every label of the heads with any number of labels, in the manifest's order and
@@ -86,7 +98,7 @@ pub fn score(manifest: &Manifest, windows: &[Window], logits: &[WindowLogits]) -
     let mean = mean_logits(windows, logits);
     let ordinal = |name: &str, values: &[f32], low: f64, high: f64| match manifest.head(name) {
         Some((head, start)) => ordinal(head, &values[start..start + head.labels.len()], low, high),
-        None => OrdinalScores { label: UNKNOWN.into(), score: 0.0, confidence: 0.0, probabilities: IndexMap::new() },
+        None => OrdinalScores::unknown(),
     };
     let (mut decisive_signals, mut chances) = (Vec::new(), Chances::default());
     let signals = manifest.head("signals").map_or_else(Vec::new, |(head, start)| {

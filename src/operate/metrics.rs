@@ -97,12 +97,10 @@ pub enum Count {
     Scores {
         /// Channel.
         channel: Channel,
-        /// Sentiment, -1 to 1.
-        sentiment: f64,
-        /// Urgency, 0 to 1.
-        urgency: f64,
-        /// Confidence of sentiment and urgency.
-        confidence: (f64, f64),
+        /// Sentiment, -1 to 1, and its confidence, where known.
+        sentiment: Option<(f64, f64)>,
+        /// Urgency, 0 to 1, and its confidence, where known.
+        urgency: Option<(f64, f64)>,
         /// Detected language.
         language: String,
         /// Whether the model was measured on it.
@@ -323,11 +321,15 @@ impl Metrics {
                 Count::Escalation { rule, channel } => {
                     self.escalations.with_label_values(&[rule, channel.as_str()]).inc();
                 }
-                Count::Scores { channel, sentiment, urgency, confidence, language, supported } => {
-                    self.sentiment.with_label_values(&[channel.as_str()]).observe(*sentiment);
-                    self.urgency.with_label_values(&[channel.as_str()]).observe(*urgency);
-                    self.confidence.with_label_values(&[channel.as_str(), "sentiment"]).observe(confidence.0);
-                    self.confidence.with_label_values(&[channel.as_str(), "urgency"]).observe(confidence.1);
+                Count::Scores { channel, sentiment, urgency, language, supported } => {
+                    for (scores, head, answer) in
+                        [(&self.sentiment, "sentiment", sentiment), (&self.urgency, "urgency", urgency)]
+                    {
+                        if let Some((score, confidence)) = answer {
+                            scores.with_label_values(&[channel.as_str()]).observe(*score);
+                            self.confidence.with_label_values(&[channel.as_str(), head]).observe(*confidence);
+                        }
+                    }
                     let supported = if *supported { "true" } else { "false" };
                     self.languages.with_label_values(&[language.as_str(), supported]).inc();
                 }
@@ -505,9 +507,8 @@ mod tests {
             Count::Escalation { rule: "safety", channel },
             Count::Scores {
                 channel,
-                sentiment: 0.1,
-                urgency: 0.2,
-                confidence: (0.5, 0.6),
+                sentiment: Some((0.1, 0.5)),
+                urgency: Some((0.2, 0.6)),
                 language: "en".into(),
                 supported: true,
             },

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::SCHEMA_VERSION;
 use crate::message::{CustomerMessage, InboundMessage};
-use crate::model::{Evidence, Manifest, Scores};
+use crate::model::{Evidence, Manifest, OrdinalScores, Scores};
 use crate::text::CleanText;
 
 /// A scored message, keyed by customer. `kind` tells it from the other records of that topic.
@@ -129,7 +129,8 @@ pub struct Verdict {
 }
 
 impl ScoredMessage {
-    /// Joins a message, its cleaned text and the verdict; drops raw texts, and all text if `include_text` is false.
+    /// Joins a message, its cleaned text and the verdict; drops raw texts, all text if `include_text` is false, and
+    /// sentiment and emotions where the model was not measured on the language.
     pub fn new(
         original: &InboundMessage,
         mut message: CustomerMessage,
@@ -147,7 +148,15 @@ impl ScoredMessage {
             email.headers.clear();
         }
         let extra = std::mem::take(&mut message.extra);
-        let mut evidence = verdict.evidence;
+        let Verdict { mut scores, mut evidence, .. } = verdict;
+        let supported = manifest.supports(&clean.language.code);
+        if !supported {
+            // A mood read in a language that the model was not measured on is nonsense as often as not. Urgency and
+            // signals stay: they can only raise the ticket, and the policy sends it to review.
+            scores.sentiment = OrdinalScores::unknown();
+            scores.emotions.clear();
+            evidence.retain(|passage| passage.signal != "sentiment");
+        }
         if !include_text {
             for passage in &mut evidence {
                 passage.text = None;
@@ -166,11 +175,11 @@ impl ScoredMessage {
                 truncated: verdict.truncated || cut,
             },
             language: LanguageStamp {
-                supported: manifest.supports(&clean.language.code),
+                supported,
                 code: clean.language.code,
                 confidence: crate::model::round4(f64::from(clean.language.confidence)),
             },
-            scores: verdict.scores,
+            scores,
             evidence,
             model: ModelStamp {
                 name: manifest.name.clone(),

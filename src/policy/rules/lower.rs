@@ -14,7 +14,9 @@ pub(super) fn low_confidence(case: &Case<'_>, draft: &mut Draft) {
         let reason = draft.because(RuleName::LowConfidence, "urgency", shown(case.urgency_side), text);
         draft.review(reason, ReviewCause::LowConfidenceUrgency);
     }
-    if case.sentiment_side < confidence.review_below {
+    // In another language there is no sentiment by design; `unsupported_language` says so.
+    let answered = case.sentiment_known || case.facts.language_supported;
+    if answered && case.sentiment_side < confidence.review_below {
         let side = side_of(&confidence.sentiment_sides, &case.facts.sentiment.label);
         let text = doubt("sentiment", &side, case.sentiment_known, case.sentiment_side);
         let reason = draft.because(RuleName::LowConfidence, "sentiment", shown(case.sentiment_side), text);
