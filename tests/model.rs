@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use undertone::config::Settings;
 use undertone::model::{Engine, EngineLimits, Evidence, Job, Model, ModelInput, Scored, Scores, Window};
@@ -20,6 +21,8 @@ struct Parity {
     topic: Vec<f32>,
     signals: Vec<f32>,
 }
+
+const SHIPPED: [&str; 2] = ["models/undertone-small", "models/undertone-fast"];
 
 /// Other versions of ONNX Runtime and other processors may sum in another order.
 const TOLERANCE: f32 = 2e-3;
@@ -62,8 +65,8 @@ fn parity_of(path: &str) {
 }
 
 #[test]
-fn the_shipped_model_says_here_what_it_said_where_it_was_made() {
-    parity_of("models/undertone-small");
+fn the_shipped_models_say_here_what_they_said_where_they_were_made() {
+    SHIPPED.into_iter().for_each(parity_of);
 }
 
 #[test]
@@ -99,14 +102,35 @@ fn score_all(model: &Model, texts: &[&str], threads: usize, batch_tokens: usize)
     all.into_iter().map(|scored| scored.result.unwrap()).collect()
 }
 
-#[test]
-fn a_score_does_not_depend_on_the_batch_the_thread_or_the_neighbours() {
-    let model = load("models/undertone-small");
-    let alone: Vec<_> = TEXTS.iter().map(|text| score_all(&model, &[text], 1, 8).remove(0)).collect();
-    let crowd: Vec<&str> = TEXTS.iter().copied().cycle().take(TEXTS.len() * 12).collect();
-    for (threads, tokens) in [(1, 4096), (2, 256)] {
-        for (index, found) in score_all(&model, &crowd, threads, tokens).into_iter().enumerate() {
-            assert_eq!(found, alone[index % TEXTS.len()], "{}", crowd[index]);
+/// What a model says of each text alone.
+struct Alone {
+    model: Model,
+    scored: Vec<(Scores, Vec<Evidence>)>,
+}
+
+impl Alone {
+    fn of(model: Model) -> Self {
+        let scored = TEXTS.iter().map(|text| score_all(&model, &[text], 1, 8).remove(0)).collect();
+        Self { model, scored }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Nothing is left to rounding: the published numbers are the same to the last digit.
+    #[test]
+    fn a_score_does_not_depend_on_the_batch_the_thread_or_the_neighbours(
+        crowd in proptest::collection::vec(0..TEXTS.len(), 1..40),
+        threads in 1..=3_usize,
+        batch_tokens in 8..4096_usize,
+    ) {
+        static ALONE: LazyLock<Vec<Alone>> = LazyLock::new(|| SHIPPED.iter().map(|path| Alone::of(load(path))).collect());
+        let texts: Vec<&str> = crowd.iter().map(|&index| TEXTS[index]).collect();
+        for Alone { model, scored } in ALONE.iter() {
+            for (index, found) in crowd.iter().zip(score_all(model, &texts, threads, batch_tokens)) {
+                prop_assert_eq!(&found, &scored[*index], "{}", TEXTS[*index]);
+            }
         }
     }
 }

@@ -4,34 +4,32 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-
 import manifest
 import parity
 from data import read
 from decide import fit
-from export import destination, score
 from graph import session
 from model import targets
-from train import encode
+from recipes import RECIPES
+from windows import score_texts
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 LANGUAGES = ("en",)  # see the figures by language in the model card
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
-    arguments.add_argument("--sources", choices=("permissive", "all"), default="permissive")
+    arguments.add_argument("--recipe", choices=RECIPES, required=True)
     options = arguments.parse_args()
-    folder, out = options.build / options.sources, destination(options.build, options.sources)
+    recipe = RECIPES[options.recipe]
+    texts, out = options.build / recipe.sources, recipe.destination(options.build, options.recipe)
 
-    rows = read(folder / "labelled-dev.jsonl") + read(folder / "written-dev.jsonl")
-    logits = score(session(str(out / "model.onnx"), threads=0), encode(out / "tokenizer.json", [r["text"] for r in rows]))
-    np.save(folder / "dev-logits.npy", logits)
-    fitted = fit(logits, targets(rows))
+    rows = read(texts / "labelled-dev.jsonl") + read(texts / "written-dev.jsonl")
+    model = session(str(out / "model.onnx"), threads=0)
+    fitted = fit(score_texts(model, out / "tokenizer.json", [r["text"] for r in rows]), targets(rows))
     print(json.dumps(fitted, indent=1))
-    manifest.write(out, "undertone-small", VERSION, fitted, LANGUAGES)
+    manifest.write(out, recipe.ships or options.recipe, VERSION, fitted, LANGUAGES)
     parity.write(out)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from data import read
-from export import destination, score
+from export import score
 from graph import session
 from labels import HEADS
+from recipes import RECIPES
 from train import encode, padded
 
 NAMES = [h.name for h in HEADS]
@@ -69,11 +70,12 @@ def memory(path: Path, sessions: int, ids: list[list[int]]) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
-    arguments.add_argument("--sources", choices=("permissive", "all"), default="permissive")
+    arguments.add_argument("--recipe", choices=RECIPES, required=True)
     options = arguments.parse_args()
-    folder, out = options.build / options.sources, destination(options.build, options.sources)
+    recipe, folder = RECIPES[options.recipe], options.build / options.recipe
+    out = recipe.destination(options.build, options.recipe)
     int8, fp32 = (out / "model.onnx").resolve(), (folder / "model-fp32.onnx").resolve()
-    ids = encode(out / "tokenizer.json", [r["text"] for r in read(folder / "labelled-dev.jsonl")])
+    ids = encode(out / "tokenizer.json", [r["text"] for r in read(options.build / recipe.sources / "labelled-dev.jsonl")])
 
     checks = repeatability(session(str(int8)), ids[:200])
     assert checks["alone_or_in_batch"] < 1e-4 and checks["unpadded_or_padded"] < 1e-4 and checks["token_mean"] < 1e-4

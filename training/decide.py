@@ -92,6 +92,14 @@ def labels(logits: np.ndarray, fitted: dict) -> dict[str, np.ndarray]:
     return out
 
 
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error: mean distance of confidence and hit rate over bins of equal width."""
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [(which == b).mean() * abs(confidence[which == b].mean() - right[which == b].mean())
+            for b in range(bins) if (which == b).any()]
+    return float(sum(gaps))
+
+
 def cross_fitted(logits: np.ndarray, truth: dict[str, np.ndarray], folds: int = 5) -> dict[str, np.ndarray]:
     """Labels for rows whose cuts and thresholds were fitted on the other rows: an honest figure for a dev set."""
     fold = np.random.default_rng(0).permutation(len(logits)) % folds

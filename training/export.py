@@ -1,4 +1,4 @@
-"""Writes the trained model as ONNX: the int8-stored file that ships, and an fp32 twin to compare it with."""
+"""Writes a trained recipe as ONNX: the int8-stored file, and an fp32 twin to compare it with."""
 
 import argparse
 import json
@@ -13,14 +13,8 @@ from data import read
 from graph import build, session
 from labels import HEADS
 from model import Undertone
+from recipes import RECIPES
 from train import encode, padded
-
-
-def destination(build_folder: Path, sources: str) -> Path:
-    """Only weights made from permissive text may ship."""
-    if sources == "permissive":
-        return Path(__file__).parent.parent / "models/undertone-small"
-    return build_folder / sources / "model"
 
 
 def score(model, ids: list[list[int]], size: int = 16) -> np.ndarray:
@@ -37,15 +31,15 @@ def score(model, ids: list[list[int]], size: int = 16) -> np.ndarray:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
-    arguments.add_argument("--sources", choices=("permissive", "all"), default="permissive")
-    arguments.add_argument("--weights", type=Path, help="default: the finished model; a checkpoint.pt works too")
+    arguments.add_argument("--recipe", choices=RECIPES, required=True)
     options = arguments.parse_args()
-    folder, out = options.build / options.sources, destination(options.build, options.sources)
+    recipe, folder = RECIPES[options.recipe], options.build / options.recipe
+    out = recipe.destination(options.build, options.recipe)
     out.mkdir(parents=True, exist_ok=True)
 
-    model = Undertone(CONFIG).eval()
-    model.load_state_dict(torch.load(options.weights or folder / "model.pt")["model"])
-    shape = dict(layers=CONFIG.num_hidden_layers, attention_heads=CONFIG.num_attention_heads,
+    model = Undertone.of(recipe).eval()
+    model.load_state_dict(torch.load(folder / "model.pt")["model"])
+    shape = dict(layers=len(recipe.layers), attention_heads=CONFIG.num_attention_heads,
                  epsilon=CONFIG.layer_norm_eps)
     onnx.save(build(model.arrays(), **shape, int8=False), folder / "model-fp32.onnx")
     onnx.save(build(model.arrays(), **shape, int8=True), out / "model.onnx")
@@ -56,7 +50,7 @@ def main() -> None:
     size = sum(f.stat().st_size for f in out.iterdir())
     assert size < 40_000_000, f"{out} holds {size} bytes"
 
-    ids = encode(out / "tokenizer.json", [r["text"] for r in read(folder / "labelled-dev.jsonl")[:64]])
+    ids = encode(out / "tokenizer.json", [r["text"] for r in read(options.build / recipe.sources / "labelled-dev.jsonl")[:64]])
     with torch.no_grad():
         expected = torch.cat([model(*padded([i])) for i in ids]).numpy()
     fp32 = np.abs(score(session(str(folder / "model-fp32.onnx")), ids) - expected)

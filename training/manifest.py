@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from labels import HEADS, MAX_TOKENS
+from labels import HEADS, WINDOW_TOKENS
 
 
 def sha256(path: Path) -> str:
@@ -14,7 +14,7 @@ def numbers(values) -> str:
     return "[" + ", ".join(f"{v:.4g}" for v in values) + "]"
 
 
-def write(folder: Path, name: str, version: str, calibration: dict, languages=("en",)) -> None:
+def write(folder: Path, name: str, version: str, calibration: dict, languages=("en",), window=WINDOW_TOKENS) -> None:
     """`calibration`: head -> {"temperature": float, "cuts" or "thresholds": list}; hashes are of the files in `folder`."""
     lines = [
         "schema = 1",
@@ -33,7 +33,7 @@ def write(folder: Path, name: str, version: str, calibration: dict, languages=("
         'input_ids = "input_ids"',
         'attention_mask = "attention_mask"',
         "pad_token_id = 0",
-        f"max_tokens = {MAX_TOKENS}  # special tokens included",
+        f"max_tokens = {window}  # special tokens included",
         "",
         "[outputs]",
         'token_logits = "token_logits"',

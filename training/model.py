@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
+from base import CONFIG
 from labels import HEADS, N_LOGITS, slices
+from recipes import Recipe
 
 AT = slices()
 
@@ -24,6 +26,10 @@ class Undertone(nn.Module):
         super().__init__()
         self.encoder = BertModel(config, add_pooling_layer=False)
         self.heads = nn.Linear(config.hidden_size, N_LOGITS)
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Undertone":
+        return cls(BertConfig(**CONFIG.to_dict() | {"num_hidden_layers": len(recipe.layers)}))
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """ids, mask: [batch, seq] -> logits [batch, 40], fp32."""
@@ -57,6 +63,15 @@ def class_weights(classes: np.ndarray, n: int) -> torch.Tensor:
     return torch.tensor(weight / np.average(weight[classes]), dtype=torch.float32)
 
 
+def layers_of(state: dict[str, torch.Tensor], layers: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """An encoder's state with only these of its layers, renumbered."""
+    out = {name: value for name, value in state.items() if "layer." not in name}
+    for new, old in enumerate(layers):
+        prefix = f"layer.{old}."
+        out |= {n.replace(prefix, f"layer.{new}."): v for n, v in state.items() if f".{prefix}" in f".{n}"}
+    return out
+
+
 def loss(logits: torch.Tensor, truth: dict[str, torch.Tensor], weights: dict[str, torch.Tensor]) -> torch.Tensor:
     """Cross entropy for every head. Ordinal heads add the ranked probability score, which costs two steps more than one."""
     total = logits.new_zeros(())
@@ -71,4 +86,20 @@ def loss(logits: torch.Tensor, truth: dict[str, torch.Tensor], weights: dict[str
             have = part.softmax(1).cumsum(1)
             due = nn.functional.one_hot(want, part.shape[1]).cumsum(1)
             total = total + (have - due).square().sum(1).mean()
+    return total
+
+
+def soft_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """The same with the teacher's odds in the place of labels, unweighted."""
+    total = logits.new_zeros(())
+    for head in HEADS:
+        part, want = logits[:, AT[head.name]], teacher[:, AT[head.name]]
+        if head.kind == "multilabel":
+            each = nn.functional.binary_cross_entropy_with_logits(part, want.sigmoid(), reduction="none")
+            total = total + each.sum(1).mean() / 2
+            continue
+        want = want.softmax(1)
+        total = total + nn.functional.cross_entropy(part, want)
+        if head.kind == "ordinal":
+            total = total + (part.softmax(1).cumsum(1) - want.cumsum(1)).square().sum(1).mean()
     return total

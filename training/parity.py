@@ -7,7 +7,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from graph import session
-from labels import HEADS, MAX_TOKENS
+from labels import HEADS, WINDOW_TOKENS
 
 TEXTS = (
     "Thanks!",
@@ -23,20 +23,19 @@ TEXTS = (
     "De app loopt steeds vast bij het inloggen :(",
     "配達はいつですか？",
     "Dear team,\n\nmy mother is 84 and alone at home, her alarm pendant has shown a red light since this morning and your "
-    "hotline drops the call after ten minutes of music. I have already followed the steps of the booklet: hold the "
-    "button, wait for the tone, put the base back. The light stays red. Please tell me today who can come, as I am two "
-    "hundred kilometres away and cannot leave before Friday.\n\nRegards,\nAda",
+    "hotline drops the call after ten minutes of music. The light stays red. Please tell me today who can come, as I "
+    "am two hundred kilometres away and cannot leave before Friday.\n\nRegards,\nAda",
 )
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, window: int = WINDOW_TOKENS) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     model = session(str(folder / "model.onnx"))
     names = [h.name for h in HEADS]
     with open(folder / "parity.jsonl", "w") as out:
         for text in TEXTS:
             ids = tokenizer.encode(text).ids
-            assert len(ids) <= MAX_TOKENS
+            assert len(ids) <= window
             feed = np.array([ids], np.int64)
             logits = model.run(names, {"input_ids": feed, "attention_mask": np.ones_like(feed)})
             row = {"text": text, "ids": ids}

@@ -7,20 +7,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib import pyplot
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
 from tqdm import tqdm
 
+import check
 from data import PERMISSIVE, read
-from decide import FIGURES, cross_fitted, figures, labels, fit
-from export import destination, score
+from decide import AT, FIGURES, calibration_error, cross_fitted, figures, fit, labels, softmax
 from graph import session
 from labels import HEADS, N_LOGITS
 from model import targets
+from recipes import RECIPES
 from train import encode
+from windows import score_texts
 
 SETS = ("labelled-dev", "written-dev", "unseen")
+BASELINE = "TF-IDF"
+WHICH = {
+    "small": "The default: judges best among the models that are fast enough for a small machine.",
+    "fast": "For large streams on little hardware: several times as fast as `undertone-small`, and less often right.",
+}
+
+
+def layers(name: str) -> str:
+    return f"{len(RECIPES[name].layers)} layers"
+
+
+def speed(path: Path, tokenizer: Path, texts: list[str]) -> float:
+    """Messages a second on one thread, batches of 16 of like length; the first 256 tokens of each."""
+    return check.speed(session(str(path)), encode(tokenizer, texts))
 
 
 def baseline(train: list[dict], rows: list[dict], cache: Path) -> np.ndarray:
@@ -46,10 +64,10 @@ def baseline(train: list[dict], rows: list[dict], cache: Path) -> np.ndarray:
     return logits
 
 
-def neural(path: Path, ids: list[list[int]], cache: Path) -> np.ndarray:
+def neural(path: Path, tokenizer: Path, texts: list[str], cache: Path) -> np.ndarray:
     """Logits of a model file; kept while the file is older than they are."""
     if not cache.exists() or cache.stat().st_mtime < path.stat().st_mtime:
-        np.save(cache, score(session(str(path), threads=0), ids))
+        np.save(cache, score_texts(session(str(path), threads=0), tokenizer, texts))
     return np.load(cache)
 
 
@@ -67,24 +85,46 @@ def table(columns: dict[str, dict[str, float]], names=tuple(FIGURES)) -> str:
     return "\n".join(lines)
 
 
-def beside(model: dict[str, dict], base: dict[str, dict]) -> str:
-    """One line a figure, "model / baseline" in each column."""
-    lines = ["| figure | " + " | ".join(model) + " |", "|---|" + "---:|" * len(model)]
-    for name in FIGURES:
-        lines.append(f"| {name} | " + " | ".join(f"**{model[s][name]:.3f}** / {base[s][name]:.3f}" for s in model) + " |")
-    return "\n".join(lines)
+def calibration(logits: np.ndarray, truth: dict, fitted: dict) -> dict[str, float]:
+    """Expected calibration error of the label decided for, by ordinal head."""
+    got, out = labels(logits, fitted), {}
+    for head in ("urgency", "sentiment"):
+        chance = softmax(logits[:, AT[head]] / fitted[head]["temperature"])
+        out[head] = calibration_error(chance[np.arange(len(chance)), got[head]], got[head] == truth[head])
+    return out
+
+
+def tweet_recall(logits: np.ndarray, rows: list[dict]) -> dict[str, float]:
+    """Macro recall of three-way sentiment by set, as SemEval-2017 task 4A measures it."""
+    chance = softmax(logits[:, AT["sentiment"]])
+    sides = np.stack([chance[:, :2].sum(1), chance[:, 2], chance[:, 3:].sum(1)], axis=1).argmax(1)
+    truth = np.array([("negative", "neutral", "positive").index(r["label"]) for r in rows])
+    sets = np.array([r["set"] for r in rows])
+    return {s: float(recall_score(truth[sets == s], sides[sets == s], average="macro")) for s in sorted(set(sets))}
+
+
+def curve(points: dict[str, tuple[float, float]], path: Path) -> None:
+    """Urgency QWK against messages a second, one point a model."""
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for name, (speed, quality) in points.items():
+        axes.scatter(speed, quality)
+        axes.annotate(name, (speed, quality), textcoords="offset points", xytext=(6, 4))
+    axes.set(xscale="log", xlabel="messages a second, one thread", ylabel="urgency QWK, real dev set")
+    axes.grid(alpha=0.3)
+    axes.margins(0.25, 0.2)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
-    options = arguments.parse_args()
-    folder, out = options.build / "permissive", destination(options.build, "permissive")
+    build = arguments.parse_args().build
     rows, origin = [], []
     for name in SETS:
-        members = read(folder / f"{name}.jsonl")
+        members = read(build / f"permissive/{name}.jsonl")
         rows, origin = rows + members, origin + [name] * len(members)
-    origin = np.array(origin)
+    origin, texts = np.array(origin), [r["text"] for r in rows]
     source, language = (np.array([r[key] for r in rows]) for key in ("source", "lang"))
     dev, truth = origin != "unseen", targets(rows)
     views = {
@@ -93,61 +133,74 @@ def main() -> None:
         "dev, written": origin == "written-dev",
         "other real": origin == "unseen",
     }
-    ids = encode(out / "tokenizer.json", [r["text"] for r in rows])
-    train = read(folder / "train.jsonl")
+    train, tokenizer = read(build / "permissive/train.jsonl"), build / "base/tokenizer.json"
 
-    logits = neural(out / "model.onnx", ids, folder / "logits-shipped.npy")
-    got = decided(logits, truth, dev)
-    base = decided(baseline(train, rows, folder / "logits-baseline.npy"), truth, dev)
-    main_table = beside({v: figures(truth, got, m) for v, m in views.items()},
-                        {v: figures(truth, base, m) for v, m in views.items()})
-    heads = {h["name"]: h for h in tomllib.loads((out / "manifest.toml").read_text())["heads"]}
-    fp32 = neural(folder / "model-fp32.onnx", [i for i, d in zip(ids, dev) if d], folder / "logits-fp32.npy")
-    dev_truth, everything = {k: v[dev] for k, v in truth.items()}, np.ones(dev.sum(), bool)
-    storage_table = table({"int8 storage": figures(dev_truth, labels(logits[dev], heads), everything),
-                           "fp32 storage": figures(dev_truth, labels(fp32, heads), everything)})
-    neutral = labels(logits, heads | {"urgency": heads["urgency"] | {"cuts": [0.5] * 3}})
-    cuts_table = table({f"{view}: {how}": figures(truth, which, views[view])
-                        for view in ("dev, real", "dev, written", "other real")
-                        for how, which in (("by cost", got), ("0.5", neutral))},
-                       [name for name in FIGURES if name.startswith(("urgen", "critical"))])
-    codes = [c for c in sorted(set(language)) if (language == c).sum() >= 100]
-    language_table = table({f"{c} ({(language == c).sum()})": figures(truth, got, language == c) for c in codes})
+    logits = {BASELINE: baseline(train, rows, build / "permissive/logits-baseline.npy")}
+    speeds = {}
+    few = [texts[i] for i in np.flatnonzero(origin == "labelled-dev")[:300]]
+    for name, recipe in RECIPES.items():
+        path = recipe.destination(build, name) / "model.onnx"
+        if path.exists():
+            logits[name] = neural(path, tokenizer, texts, build / name / "logits.npy")
+            speeds[name] = speed(path, tokenizer, few)
+    got = {name: decided(each, truth, dev) for name, each in logits.items()}
+    tables = {}
+    for view, mask in views.items():
+        # What has read everything has read the "other real" messages too.
+        shown = [name for name in got if view != "other real" or name == BASELINE or RECIPES[name].sources == "permissive"]
+        tables[view] = table({name: figures(truth, got[name], mask) for name in shown})
+    compared = "\n\n".join(f"**{view}** ({views[view].sum():,})\n\n{each}" for view, each in tables.items())
+    tweets = read(build / "permissive/tweets.jsonl")
+    public = table({name: tweet_recall(neural(RECIPES[name].destination(build, name) / "model.onnx", tokenizer,
+                                              [r["text"] for r in tweets], build / name / "logits-tweets.npy"), tweets)
+                    for name in speeds}, tuple(sorted({r["set"] for r in tweets})))
+    twin = speed(build / "small/model-fp32.onnx", tokenizer, few)
+    pace = "\n".join(f"| {name} | {layers(name)} | {value:.0f} | {value / twin:.2f} |" for name, value in speeds.items())
 
-    compared = "Not measured for this version."
-    other = options.build / "all/model/model.onnx"
-    if other.exists():
-        dev_ids = [i for i, d in zip(ids, dev) if d]
-        theirs = cross_fitted(neural(other, dev_ids, options.build / "all/logits-dev.npy"), dev_truth)
-        columns = {}
-        for view in list(views)[:3]:
-            mask = views[view][dev]
-            columns[f"{view}: shipped"] = figures(dev_truth, {k: v[dev] for k, v in got.items()}, mask)
-            columns[f"{view}: all sources"] = figures(dev_truth, theirs, mask)
-        rows_all = torch.load(options.build / "all/model.pt")["rows"]
-        compared = (f"Not shipped: the same recipe on all sources ({rows_all:,} messages), "
-                    f"some of whose licences do not allow it.\n\n{table(columns)}")
-
-    done = {k: v for k, v in torch.load(folder / "model.pt").items() if k != "model"}
-    checks = json.loads((folder / "checks.json").read_text())
-    speeds = "\n".join(f"| {name} | {value} |" for name, value in checks["messages_per_second"].items())
-    memories = "\n".join(f"| {name} | {value:.0f} |" for name, value in checks["resident_mib"].items())
-    card = (Path(__file__).parent / "card.md").read_text()
-    for key, value in {
-        "RESULTS": main_table, "CUTS": cuts_table, "STORAGE": storage_table, "LANGUAGES": language_table, "ALL_SOURCES": compared,
-        "COUNTS": "; ".join(f"{view} {mask.sum():,}" for view, mask in views.items()),
-        "CRITICAL": "; ".join(f"{v} {(truth['urgency'][m] == 3).sum():,}" for v, m in views.items()),
-        "ROWS": f"{len(train):,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
-        "WRITTEN": f"{sum(r['source'] == 'written' for r in train):,}",
-        "STEPS": f"{done['steps']:,}", "MINUTES": f"{done['seconds'] / 60:.0f}",
-        "SPEEDS": speeds, "MEMORIES": memories, "TOKENS": str(checks["tokens_per_message"]),
-        "ALONE": f"{checks['alone_or_in_batch']:.0e}", "PADDED": f"{checks['unpadded_or_padded']:.0e}",
-        "MEGABYTES": f"{checks['bytes']['model.onnx'] / 1e6:.1f}",
-    }.items():
-        card = card.replace("{{" + key + "}}", value)
-    assert "{{" not in card
-    (out / "MODEL_CARD.md").write_text(card)
-    print(main_table, cuts_table, language_table, storage_table, compared, sep="\n\n")
+    for name, recipe in RECIPES.items():
+        if not recipe.ships or name not in logits:
+            continue
+        out, mine = recipe.destination(build, name), logits[name]
+        heads = {h["name"]: h for h in tomllib.loads((out / "manifest.toml").read_text())["heads"]}
+        neutral = labels(mine, heads | {"urgency": heads["urgency"] | {"cuts": [0.5] * 3}})
+        cuts = table({f"{view}: {how}": figures(truth, which, views[view])
+                      for view in ("dev, real", "dev, written", "other real")
+                      for how, which in (("by cost", got[name]), ("0.5", neutral))},
+                     [figure for figure in FIGURES if figure.startswith(("urgen", "critical"))])
+        codes = [c for c in sorted(set(language)) if (language == c).sum() >= 100]
+        by_language = table({f"{c} ({(language == c).sum()})": figures(truth, got[name], language == c) for c in codes})
+        errors = {view: calibration(mine[mask], {k: v[mask] for k, v in truth.items()}, heads) for view, mask in views.items()}
+        ece = "\n".join(f"| {view} | {e['urgency']:.3f} | {e['sentiment']:.3f} |" for view, e in errors.items())
+        fp32 = neural(build / name / "model-fp32.onnx", tokenizer, [t for t, d in zip(texts, dev) if d], build / name / "logits-fp32.npy")
+        dev_truth, everything = {k: v[dev] for k, v in truth.items()}, np.ones(dev.sum(), bool)
+        storage = table({"int8 storage": figures(dev_truth, labels(mine[dev], heads), everything),
+                         "fp32 storage": figures(dev_truth, labels(fp32, heads), everything)})
+        if name == "small":
+            points = {n: (speeds[n], figures(truth, got[n], views["dev, real"])["urgency QWK"]) for n in speeds}
+            curve(points, out / "quality-and-speed.svg")
+        done = {n: {k: v for k, v in torch.load(build / n / "model.pt").items() if k != "model"} for n in speeds}
+        checks = json.loads((build / name / "checks.json").read_text())
+        card = (Path(__file__).parent / "card.md").read_text()
+        for key, value in {
+            "NAME": recipe.ships, "WHICH": WHICH[name], "LAYERS": str(len(recipe.layers)),
+            "COMPARED": compared, "PUBLIC": public, "PACE": pace, "CUTS": cuts, "STORAGE": storage, "LANGUAGES": by_language, "ECE": ece,
+            "CRITICAL": "; ".join(f"{v} {(truth['urgency'][m] == 3).sum():,}" for v, m in views.items()),
+            "ROWS": f"{len(train):,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
+            "WRITTEN": f"{sum(r['source'] == 'written' for r in train):,}",
+            "POOL": f"{done[name].get('pool', 0):,}", "TEACHER_ROWS": f"{done['everything']['rows']:,}",
+            "STEPS": f"{done[name]['steps']:,}", "MINUTES": f"{done[name]['seconds'] / 60:.0f}",
+            "EPOCHS": " and ".join(map(str, recipe.epochs)),
+            "MEMORIES": "\n".join(f"| {kind} | {value:.0f} |" for kind, value in checks["resident_mib"].items()),
+            "TOKENS": str(checks["tokens_per_message"]),
+            "ALONE": f"{checks['alone_or_in_batch']:.0e}", "PADDED": f"{checks['unpadded_or_padded']:.0e}",
+            "MEGABYTES": f"{checks['bytes']['model.onnx'] / 1e6:.1f}",
+        }.items():
+            card = card.replace("{{" + key + "}}", value)
+        left = card.find("{{")
+        assert left < 0, card[left:left + 40]
+        (out / "MODEL_CARD.md").write_text(card)
+        print(name, cuts, by_language, ece, storage, sep="\n\n")
+    print(compared, pace, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# From data to the measured model. Run it again after a stop: finished steps are skipped, training goes on.
-#   training/run.sh [--data DIR] [--sources permissive|all]
+# From data to the measured models. Run it again after a stop: finished steps are skipped, training goes on.
+#   training/run.sh [--data DIR] [--compare]     # --compare: other encoders too, for the model card's table
 set -euo pipefail
 data=$(dirname "$0")/../../shared/data  # beside the repository
-sources=permissive
+compare=()
 while (($#)); do
   case $1 in
-    --data) data=$2 ;;
-    --sources) sources=$2 ;;
+    --data) data=$2; shift ;;
+    --compare) compare=(e5 minilm half third) ;;
     *) sed -n '2,3s/^# *//p' "$0" >&2; exit 2 ;;
   esac
-  shift 2
+  shift
 done
 data=$(realpath "$data")
 cd "$(dirname "$0")"
@@ -26,12 +26,24 @@ fi
 export MALLOC_MMAP_THRESHOLD_=2000000000 MALLOC_TRIM_THRESHOLD_=8000000000 OMP_WAIT_POLICY=PASSIVE
 
 build=${BUILD:-build}
-[[ -f $build/$sources/train.jsonl ]] || "$PYTHON" data.py --data "$data" --build "$build" --sources "$sources"
-"$PYTHON" base.py --build "$build"
-"$PYTHON" train.py --build "$build" --sources "$sources"
-"$PYTHON" export.py --build "$build" --sources "$sources"
-"$PYTHON" calibrate.py --build "$build" --sources "$sources"
-if [[ $sources == permissive ]]; then
-  "$PYTHON" check.py --build "$build"
-  "$PYTHON" report.py --build "$build"
-fi
+for sources in permissive all; do
+  [[ -f $build/$sources/train.jsonl ]] || "$PYTHON" data.py --data "$data" --build "$build" --sources "$sources"
+done
+for base in bge ${compare:+e5 minilm}; do
+  "$PYTHON" base.py --build "$build" --base "$base"
+done
+for recipe in labels everything; do
+  "$PYTHON" train.py --build "$build" --recipe "$recipe"
+done
+"$PYTHON" teach.py --build "$build"
+for recipe in small fast "${compare[@]}"; do
+  "$PYTHON" train.py --build "$build" --recipe "$recipe"
+done
+for recipe in labels everything small fast "${compare[@]}"; do
+  "$PYTHON" export.py --build "$build" --recipe "$recipe"
+  "$PYTHON" calibrate.py --build "$build" --recipe "$recipe"
+done
+for recipe in small fast; do
+  "$PYTHON" check.py --build "$build" --recipe "$recipe"
+done
+"$PYTHON" report.py --build "$build"

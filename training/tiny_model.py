@@ -84,8 +84,8 @@ def main() -> None:
             calibration[head.name]["cuts"] = [0.5] * (len(head.labels) - 1)
         elif head.kind == "multilabel":
             calibration[head.name]["thresholds"] = [0.5] * len(head.labels)
-    manifest.write(OUT, "tiny-model", "0.0.0", calibration)
-    parity.write(OUT)
+    manifest.write(OUT, "tiny-model", "0.0.0", calibration, window=MAX_TOKENS)
+    parity.write(OUT, MAX_TOKENS)
 
 
 GOOD = "thanks thank good great best love happy help".split()

@@ -1,7 +1,6 @@
-"""Fine-tunes the encoder and its five heads. Stopped, it goes on from its last checkpoint.
+"""Fine-tunes one recipe's encoder and its five heads. Stopped, it goes on from its last checkpoint.
 
-Trains in two cycles, each with its own warm-up and decay, the second starting where the first ended. On the dev sets
-the second cycle's end was better than the first's, and than the mean of both.
+Trains in cycles, each with its own warm-up and decay, the next starting where the one before ended.
 """
 
 import argparse
@@ -13,13 +12,13 @@ import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from base import CONFIG
+from base import BASES
 from data import read
 from labels import HEADS, MAX_TOKENS, SEED
-from model import Undertone, autocast, class_weights, loss, targets
+from model import Undertone, autocast, class_weights, layers_of, loss, soft_loss, targets
+from recipes import RECIPES
 
 SAVE_EVERY = 100  # steps
-CYCLES = (3, 2)  # epochs
 
 
 def encode(tokenizer_file: Path, texts: list[str]) -> list[list[int]]:
@@ -53,17 +52,19 @@ def batches(lengths: np.ndarray, size: int, epoch: int) -> list[np.ndarray]:
 
 def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
     """Trains one cycle from `start` (None: the base encoder and new heads); returns what it saved."""
-    folder = options.build / options.sources
+    folder, recipe = options.build / options.recipe, RECIPES[options.recipe]
     done = folder / f"cycle{number}.pt"
     if done.exists():
         return torch.load(done)
-    ids, lengths, truth, weights = data
+    ids, lengths, truth, weights, teacher = data
     torch.manual_seed(SEED + number)
-    model = Undertone(CONFIG)
+    model = Undertone.of(recipe)
     if start:
         model.load_state_dict(start)
+    elif recipe.start in BASES:
+        model.encoder.load_state_dict(layers_of(torch.load(options.build / f"base/{recipe.start}.pt"), recipe.layers))
     else:
-        model.encoder.load_state_dict(torch.load(options.build / "base/encoder.pt"))
+        model.load_state_dict(layers_of(torch.load(options.build / recipe.start / "model.pt")["model"], recipe.layers))
 
     decayed = [p for p in model.encoder.parameters() if p.ndim > 1]
     plain = [p for p in model.encoder.parameters() if p.ndim == 1]
@@ -71,7 +72,7 @@ def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
         {"params": decayed, "lr": options.rate, "weight_decay": 0.01},
         {"params": plain, "lr": options.rate, "weight_decay": 0.0},
         {"params": model.heads.parameters(), "lr": options.heads_rate, "weight_decay": 0.01}], fused=True)
-    epochs = [10 * number + epoch for epoch in range(CYCLES[number])]
+    epochs = [10 * number + epoch for epoch in range(recipe.epochs[number])]
     plan = [batch for epoch in epochs for batch in batches(lengths, options.batch, epoch)]
     warm = max(1, len(plan) // 12)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -98,7 +99,12 @@ def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
     for batch in bar:
         with autocast():
             logits = model(*padded([ids[i] for i in batch]))
-        value = loss(logits, {name: t[batch] for name, t in truth.items()}, weights)
+        value = logits.new_zeros(())
+        labelled = batch < len(truth["urgency"])  # rows of the pool come after them
+        if labelled.any():
+            value = value + loss(logits[labelled], {n: t[batch[labelled]] for n, t in truth.items()}, weights)
+        if teacher is not None:
+            value = value + soft_loss(logits, teacher[batch])
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -118,28 +124,32 @@ def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
-    arguments.add_argument("--sources", choices=("permissive", "all"), default="permissive")
+    arguments.add_argument("--recipe", choices=RECIPES, required=True)
     arguments.add_argument("--batch", type=int, default=32)
     arguments.add_argument("--rate", type=float, default=7e-5, help="peak learning rate of the encoder")
     arguments.add_argument("--heads-rate", type=float, default=1e-3, help="peak learning rate of the heads")
     options = arguments.parse_args()
-    folder = options.build / options.sources
+    folder, recipe = options.build / options.recipe, RECIPES[options.recipe]
     if (folder / "model.pt").exists():
         return
+    folder.mkdir(parents=True, exist_ok=True)
 
-    rows = read(folder / "train.jsonl")
-    ids = encode(options.build / "base/tokenizer.json", [r["text"] for r in rows])
+    texts = options.build / recipe.sources
+    rows = read(texts / "train.jsonl")
+    pool = read(texts / "pool.jsonl") if recipe.taught else []
+    teacher = torch.tensor(np.load(texts / "teacher.npy")) if recipe.taught else None
+    ids = encode(options.build / "base/tokenizer.json", [r["text"] for r in rows + pool])
     truth = targets(rows)
     weights = {h.name: class_weights(truth[h.name], len(h.labels)) for h in HEADS if h.kind != "multilabel"}
     tensors = {name: torch.tensor(value) for name, value in truth.items()}
-    data = ids, np.array([len(i) for i in ids]), tensors, weights
+    data = ids, np.array([len(i) for i in ids]), tensors, weights, teacher
 
     model, steps, seconds = None, 0, 0.0
-    for number in range(len(CYCLES)):
+    for number in range(len(recipe.epochs)):
         end = cycle(options, number, model, data)
         model, steps, seconds = end["model"], steps + end["step"], seconds + end["seconds"]
-    torch.save({"model": model, "seconds": seconds, "steps": steps, "rows": len(rows)}, folder / "model.pt")
-    print(f"trained {steps} steps on {len(rows)} rows in {seconds:.0f} s")
+    torch.save({"model": model, "seconds": seconds, "steps": steps, "rows": len(rows), "pool": len(pool)}, folder / "model.pt")
+    print(f"trained {steps} steps on {len(rows)} labelled rows and {len(pool)} others in {seconds:.0f} s")
 
 
 if __name__ == "__main__":

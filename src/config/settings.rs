@@ -336,7 +336,7 @@ impl Default for Model {
             inference_threads: 0,
             tokenizer_threads: 1,
             batch_tokens: 512,
-            window_overlap_tokens: 32,
+            window_overlap_tokens: 16,
             max_windows: 512,
             late_share: 0.3,
         }

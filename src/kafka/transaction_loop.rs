@@ -258,10 +258,8 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         self.commit()?;
         if self.epoch == epoch {
             let position = Position { partition: source.clone(), offset, metadata: marker.metadata() };
-            match self.broker.commit(&[position]) {
-                Ok(()) => {}
-                Err(CommitFailure::Abort(message) | CommitFailure::Refused(message)) => self.abort(&message)?,
-                Err(CommitFailure::Fatal(message)) => return Err(self.fatal(message)),
+            if let Err(failure) = self.broker.commit(&[position]) {
+                self.not_committed(failure)?;
             }
         }
         Ok(self.epoch == epoch)
@@ -417,16 +415,23 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 }
                 Ok(())
             }
-            Err(CommitFailure::Abort(message)) => self.abort(&message),
-            Err(CommitFailure::Refused(message)) => {
-                match alone {
-                    // The only outcome of its transaction was refused: it is the culprit.
-                    Some(at) => self.retry.condemn(at, message.clone()),
-                    None => self.retry.isolate(&open.outcomes),
+            Err(failure) => {
+                if let CommitFailure::Refused(message) = &failure {
+                    match alone {
+                        // The only outcome of its transaction was refused: it is the culprit.
+                        Some(at) => self.retry.condemn(at, message.clone()),
+                        None => self.retry.isolate(&open.outcomes),
+                    }
                 }
-                self.abort(&message)
+                self.not_committed(failure)
             }
-            Err(CommitFailure::Fatal(message)) => Err(self.fatal(message)),
+        }
+    }
+
+    fn not_committed(&mut self, failure: CommitFailure) -> Result<(), LoopError> {
+        match failure {
+            CommitFailure::Abort(message) | CommitFailure::Refused(message) => self.abort(&message),
+            CommitFailure::Fatal(why) => Err(self.fatal(why)),
         }
     }
 

@@ -130,7 +130,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads and checks manifest, tokenizer and ONNX file of `settings`, and runs the model once.
+    /// Loads and checks manifest, tokenizer and ONNX file of `settings`. The model itself is opened, and run once, by [`Model::session`].
     ///
     /// Every way in which they can be wrong is a [`ModelError`] of its own.
     pub fn load(settings: &crate::config::Model) -> Result<Self, ModelError> {
