@@ -33,7 +33,8 @@ WHICH = {
 
 
 def layers(name: str) -> str:
-    return f"{len(RECIPES[name].layers)} layers"
+    count = len(RECIPES[name].layers)
+    return f"{count} layer{'s' * (count > 1)}"
 
 
 def speed(path: Path, tokenizer: Path, texts: list[str]) -> float:
@@ -182,7 +183,7 @@ def main() -> None:
         checks = json.loads((build / name / "checks.json").read_text())
         card = (Path(__file__).parent / "card.md").read_text()
         for key, value in {
-            "NAME": recipe.ships, "WHICH": WHICH[name], "LAYERS": str(len(recipe.layers)),
+            "NAME": recipe.ships, "WHICH": WHICH[name], "LAYERS": layers(name),
             "COMPARED": compared, "PUBLIC": public, "PACE": pace, "CUTS": cuts, "STORAGE": storage, "LANGUAGES": by_language, "ECE": ece,
             "CRITICAL": "; ".join(f"{v} {(truth['urgency'][m] == 3).sum():,}" for v, m in views.items()),
             "ROWS": f"{len(train):,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
