@@ -79,10 +79,6 @@ def main() -> None:
 
     checks = repeatability(session(str(int8)), ids[:200])
     assert checks["alone_or_in_batch"] < 1e-4 and checks["unpadded_or_padded"] < 1e-4 and checks["token_mean"] < 1e-4
-    checks["messages_per_second"] = {
-        "int8 storage": speed(session(str(int8)), ids[:200]),
-        "fp32 storage": speed(session(str(fp32)), ids[:200]),
-        "int8 storage, without session.disable_quant_qdq": speed(session(str(int8), quantised_arithmetic=True), ids[:200])}
     checks["tokens_per_message"] = round(float(np.mean([len(i) for i in ids[:200]])), 1)
     checks["resident_mib"] = {f"{name}, {n} session{'s' * (n > 1)}": memory(path, n, ids[:64])
                               for name, path in (("int8 storage", int8), ("fp32 storage", fp32)) for n in (1, 2)}

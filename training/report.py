@@ -158,6 +158,12 @@ def main() -> None:
     twin = speed(build / "small/model-fp32.onnx", tokenizer, few)
     pace = "\n".join(f"| {name} | {layers(name)} | {value:.0f} | {value / twin:.2f} |" for name, value in speeds.items())
 
+    points = {name: (speeds[name], figures(truth, got[name], views["dev, real"])["urgency QWK"]) for name in speeds}
+    curve(points, RECIPES["small"].destination(build, "small") / "quality-and-speed.svg")
+    done = {n: {k: v for k, v in torch.load(build / n / "model.pt").items() if k != "model"} for n in speeds}
+    codes = [c for c in sorted(set(language)) if (language == c).sum() >= 100]
+    dev_truth, everything = {k: v[dev] for k, v in truth.items()}, np.ones(dev.sum(), bool)
+
     for name, recipe in RECIPES.items():
         if not recipe.ships or name not in logits:
             continue
@@ -168,18 +174,12 @@ def main() -> None:
                       for view in ("dev, real", "dev, written", "other real")
                       for how, which in (("by cost", got[name]), ("0.5", neutral))},
                      [figure for figure in FIGURES if figure.startswith(("urgen", "critical"))])
-        codes = [c for c in sorted(set(language)) if (language == c).sum() >= 100]
         by_language = table({f"{c} ({(language == c).sum()})": figures(truth, got[name], language == c) for c in codes})
         errors = {view: calibration(mine[mask], {k: v[mask] for k, v in truth.items()}, heads) for view, mask in views.items()}
         ece = "\n".join(f"| {view} | {e['urgency']:.3f} | {e['sentiment']:.3f} |" for view, e in errors.items())
         fp32 = neural(build / name / "model-fp32.onnx", tokenizer, [t for t, d in zip(texts, dev) if d], build / name / "logits-fp32.npy")
-        dev_truth, everything = {k: v[dev] for k, v in truth.items()}, np.ones(dev.sum(), bool)
         storage = table({"int8 storage": figures(dev_truth, labels(mine[dev], heads), everything),
                          "fp32 storage": figures(dev_truth, labels(fp32, heads), everything)})
-        if name == "small":
-            points = {n: (speeds[n], figures(truth, got[n], views["dev, real"])["urgency QWK"]) for n in speeds}
-            curve(points, out / "quality-and-speed.svg")
-        done = {n: {k: v for k, v in torch.load(build / n / "model.pt").items() if k != "model"} for n in speeds}
         checks = json.loads((build / name / "checks.json").read_text())
         card = (Path(__file__).parent / "card.md").read_text()
         for key, value in {

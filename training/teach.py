@@ -23,7 +23,8 @@ def answers(model: Undertone, ids: list[list[int]]) -> np.ndarray:
     bar = tqdm(total=len(ids), desc="teach", mininterval=2)
     while order:
         size = max(1, BATCH_TOKENS // len(ids[order[-1]]))
-        part, order = order[-size:], order[:-size]
+        part = order[-size:]
+        del order[-size:]
         with torch.no_grad(), autocast():
             out[part] = model(*padded([ids[i] for i in part])).float().numpy()
         bar.update(len(part))

@@ -169,10 +169,7 @@ impl KafkaBroker {
         metadata: &ConsumerGroupMetadata,
     ) -> Result<(), CommitFailure> {
         let deadline = Instant::now() + self.commit_timeout;
-        self.settle(deadline).map_err(|error| match self.refused_earlier(&error) {
-            Ok(reason) => CommitFailure::Refused(reason),
-            Err(reason) => CommitFailure::Abort(reason),
-        })?;
+        self.settle(deadline).map_err(|error| self.not_committed(&error))?;
         // Retries use the same list and the same metadata: fresh ones after a rejoin would make stale
         // offsets look valid (engineering.md, K5).
         crash_point!("commit.before_offsets");
@@ -187,14 +184,8 @@ impl KafkaBroker {
         loop {
             let Err(error) = call() else { return Ok(()) };
             match classify(&error) {
-                Severity::Fatal => return Err(CommitFailure::Fatal(self.explain(&error))),
                 Severity::Retry if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-                Severity::Retry | Severity::Abort => {
-                    return Err(match self.refused_earlier(&error) {
-                        Ok(reason) => CommitFailure::Refused(reason),
-                        Err(reason) => CommitFailure::Abort(reason),
-                    });
-                }
+                _ => return Err(self.not_committed(&error)),
             }
         }
     }
@@ -267,6 +258,17 @@ impl KafkaBroker {
             return Unusable { message, renewable: false };
         }
         error.to_string().into()
+    }
+
+    /// What a failed call means for the transaction that was to be committed.
+    fn not_committed(&self, error: &KafkaError) -> CommitFailure {
+        if classify(error) == Severity::Fatal {
+            return CommitFailure::Fatal(self.explain(error));
+        }
+        match self.refused_earlier(error) {
+            Ok(reason) => CommitFailure::Refused(reason),
+            Err(reason) => CommitFailure::Abort(reason),
+        }
     }
 
     /// What a failed call means when an earlier record was refused meanwhile: its report explains the failure.
@@ -348,13 +350,7 @@ impl Broker for KafkaBroker {
 
     fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure> {
         crash_point!("commit.begin");
-        self.begin().map_err(|error| match classify(&error) {
-            Severity::Fatal => CommitFailure::Fatal(self.explain(&error)),
-            Severity::Retry | Severity::Abort => match self.refused_earlier(&error) {
-                Ok(reason) => CommitFailure::Refused(reason),
-                Err(reason) => CommitFailure::Abort(reason),
-            },
-        })?;
+        self.begin().map_err(|error| self.not_committed(&error))?;
         // Serve a rebalance that is already known; the broker fences the rest.
         if self.stash.is_none() {
             self.stash = self.poll_consumer(Duration::ZERO).map_err(|error| CommitFailure::Abort(error.to_string()))?;
