@@ -79,17 +79,25 @@ fn a_paused_worker_is_fenced_by_its_twin() {
     run.finish(&mut [("w-0", &mut worker)], "");
 }
 
-/// Waits until the worker owns a partition in each of its stages.
-fn wait_for_partitions(worker: &Worker) {
+/// Waits until the worker owns a partition in each of its stages. One that has ended is started again, as an
+/// orchestrator would: a stage may be fenced a moment after the other has joined. Returns how often.
+fn wait_for_partitions(run: &Run, name: &str, worker: &mut Worker) -> usize {
     let deadline = Instant::now() + PATIENCE;
     let owns = |metrics: &str, stage: &str| {
         let gauge = format!("undertone_kafka_assigned_partitions{{stage=\"{stage}\"}} ");
         metrics.lines().any(|line| line.strip_prefix(&gauge).is_some_and(|value| value != "0"))
     };
+    let mut left = 0;
     while !worker.get("/metrics").is_some_and(|(_, metrics)| owns(&metrics, "score") && owns(&metrics, "prioritise")) {
+        if let Some(status) = worker.exit_status() {
+            assert_eq!(status.code(), Some(1), "{}", worker.log());
+            left += 1;
+            *worker = run.worker(name);
+        }
         assert!(Instant::now() < deadline, "no partitions for this worker:\n{}", worker.log());
         std::thread::sleep(Duration::from_millis(100));
     }
+    left
 }
 
 #[test]
@@ -105,7 +113,7 @@ fn a_paused_worker_loses_its_partitions_to_another() {
     let mut left = 0;
     for _ in 0..scaled(2, 10) {
         // Without partitions it has nothing to lose.
-        wait_for_partitions(&first);
+        left += wait_for_partitions(&run, "w-0", &mut first);
         first.signal("STOP");
         run.rng.sleep(6500, 7500);
         let known = first.log().len();
