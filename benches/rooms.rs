@@ -12,7 +12,7 @@ use undertone::config::Config;
 use undertone::message::{Channel, Decoded, InboundLimits, InboundMessage, SourcePosition, decode, filter};
 use undertone::model::{BatchQueue, Model, QueueEntry};
 use undertone::policy::Policy;
-use undertone::prioritise::decide;
+use undertone::prioritise::ticket_of_stranger;
 use undertone::text::{LanguageDetector, TextOptions, clean};
 use undertone::ticket::ScoredMessage;
 
@@ -62,7 +62,7 @@ fn rooms(criterion: &mut Criterion) {
     let policy = Policy::default_policy().unwrap();
     let scored: ScoredMessage = serde_json::from_str(include_str!("../tests/fixtures/scored.json")).unwrap();
     criterion.bench_function("policy and ticket", |bencher| {
-        bencher.iter(|| decide(black_box(scored.clone()), &policy, now));
+        bencher.iter(|| ticket_of_stranger(black_box(scored.clone()), &policy, now));
     });
 
     let mut group = criterion.benchmark_group("queue");

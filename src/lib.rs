@@ -7,6 +7,7 @@
 pub mod commands;
 pub mod config;
 pub mod evaluate;
+pub mod history;
 pub mod kafka;
 pub mod message;
 pub mod model;

@@ -1,26 +1,47 @@
-//! The PRIORITISE stage: from a [`ScoredMessage`] to a ticket on the topic of its priority.
+//! The PRIORITISE stage: from a [`ScoredMessage`] and what is remembered of its customer to a ticket on the topic of
+//! its priority.
 //!
-//! Light: one pass of the policy. It keeps no history yet, so it can be run anywhere.
+//! Light: one look at the customer's state, one pass of the policy. The state of a partition lies in the partition of
+//! the changelog with the same number, written in the same transaction as the tickets that rest on it.
+//! (architecture.md, decisions 9 to 14)
 
+mod decide;
+mod update;
+
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Deserialize;
+use tracing::warn;
 
 use crate::config::Config;
-use crate::kafka::{Finished, OutputRecord, Processor, Work};
-use crate::message::{Channel, SocialKind, Visibility};
-use crate::model::{LabelScore, OrdinalScores};
+use crate::history::{Customer, DeadlineKind, Store};
+use crate::kafka::{Emitted, Finished, OutputRecord, Processor, TopicPartition, Work};
+use crate::message::Channel;
+use crate::message::filter::{Evidence as FilterEvidence, FilterReason};
+use crate::model::OrdinalScores;
 use crate::operate::{Count, Metrics, Outcome};
-use crate::policy::{Facts, Labelled, Policy, Scored, SurveyFacts};
+use crate::policy::Policy;
 use crate::score::refuse;
 use crate::ticket::envelope::{self, Event, RecordHeaders};
-use crate::ticket::{ReviewRequest, ScoredMessage, Ticket, ids};
+use crate::ticket::{CustomerRecord, FilteredEvent, ReviewRequest, ScoredMessage, SlaEvent, Ticket, ids};
+
+pub use decide::{Decided, decide, ticket_of_stranger};
+use update::{Updated, update};
 
 /// Name of the stage.
 pub const STAGE: &str = "prioritise";
+
+/// Customers whose deadlines are looked after in one tick of a partition.
+const CUSTOMERS_PER_TICK: usize = 500;
+/// Times that a record of a customer who has moved is sent on; two that point at each other end the chase.
+const MOST_HOPS: usize = 3;
+/// Header that counts them.
+const HOPS_HEADER: &str = "triage-hops";
 
 /// The stage; everything happens on the Kafka thread.
 pub struct PrioritiseProcessor {
@@ -28,47 +49,134 @@ pub struct PrioritiseProcessor {
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
     finished: Vec<Finished>,
+    customers: HashMap<i32, Store>,
+}
+
+/// What tells the records of `triage.scored` apart.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    kind: std::borrow::Cow<'a, str>,
 }
 
 impl PrioritiseProcessor {
     /// Collects what the stage needs.
     pub fn new(config: &Config, policy: Arc<Policy>, metrics: Arc<Metrics>) -> Self {
-        Self { config: config.clone(), policy, metrics, finished: Vec::new() }
+        Self { config: config.clone(), policy, metrics, finished: Vec::new(), customers: HashMap::new() }
     }
 
-    fn process(&self, work: Work) -> Finished {
-        let started = Instant::now();
-        let payload = work.message.payload.as_deref().unwrap_or_default();
-        let scored: ScoredMessage = match serde_json::from_slice(payload) {
-            Ok(scored) => scored,
-            Err(error) => {
-                // serde_json quotes short values; class and place are enough here.
-                let place = format!("line {} column {}", error.line(), error.column());
-                return self.dead_letter(work, "scored_record", &format!("not a scored message at {place}"), 1);
-            }
+    fn process(&mut self, work: Work) -> Finished {
+        let payload = work.message.payload.clone().unwrap_or_default();
+        let unreadable = |error: serde_json::Error| {
+            // serde_json quotes short values; class and place are enough here.
+            format!("not a record of this topic at line {} column {}", error.line(), error.column())
         };
+        let kind = match serde_json::from_slice::<Kind<'_>>(&payload) {
+            Ok(Kind { kind }) => kind,
+            Err(error) => return self.refuse(work, "scored_record", &unreadable(error)),
+        };
+        let result = if kind == "scored" {
+            serde_json::from_slice::<ScoredMessage>(&payload).map(|scored| self.message(&work, scored))
+        } else {
+            serde_json::from_slice::<CustomerRecord>(&payload).map(|record| self.update(&work, record))
+        };
+        match result {
+            Ok(Ok((outputs, counts))) => Finished { work, outputs, counts },
+            Ok(Err(error)) => self.refuse(work, "encode", &error.to_string()),
+            Err(error) => self.refuse(work, "scored_record", &unreadable(error)),
+        }
+    }
+
+    /// Makes the ticket of a scored message, or filters it, or sends it on to where its customer has moved.
+    fn message(&mut self, work: &Work, mut scored: ScoredMessage) -> Made {
+        let started = Instant::now();
+        let key = state_key(scored.message.tenant.as_deref(), &scored.routing_key);
+        let mut customer = self.customer(&work.source, &key);
+        if let Some(into) = customer.moved_to.clone()
+            && hops(work) < MOST_HOPS
+        {
+            scored.routing_key = into.into_string();
+            let output = self.send_on(work, &scored.routing_key, "scored", &scored)?;
+            return Ok((vec![output], vec![Count::Processed { channel: None, outcome: Outcome::SentOn }]));
+        }
         let channel = scored.message.channel;
         let source_ms = scored.source.timestamp.map(Timestamp::as_millisecond);
         let now = Timestamp::now();
-        let (mut counts, scores_count) = (Vec::new(), scores_count(&scored));
-        let ticket = decide(scored, &self.policy, now);
-        let outputs = match self.outputs(&work, &ticket, now) {
-            Ok(outputs) => outputs,
-            Err(error) => return self.dead_letter(work, "encode", &error.to_string(), 1),
+        let scores_count = scores_count(&scored);
+        let about = About::of(&scored);
+        let (mut outputs, mut counts) = match decide(scored, &mut customer, &self.policy, now) {
+            Decided::Ticket(ticket) => {
+                let outputs = self.ticket_outputs(work, &ticket, now)?;
+                (outputs, ticket_counts(&ticket, channel))
+            }
+            Decided::Filtered(reason, name, value) => {
+                let output = self.filtered_output(work, &about, reason, name, value, now)?;
+                let processed = Count::Processed { channel: Some(channel), outcome: Outcome::Filtered };
+                let filtered = Count::Filtered { channel: Some(channel), reason: reason.as_str() };
+                (vec![output], vec![processed, filtered])
+            }
         };
-        counts.push(Count::Processed { channel: Some(channel), outcome: Outcome::Ticket });
-        let priority = ticket.priority.level.as_str();
-        counts.push(Count::Ticket { channel, priority, sentiment: ticket.sentiment.label.clone() });
         counts.push(scores_count);
-        counts.extend(ticket.reasons.iter().map(|reason| Count::Escalation { rule: reason.rule.as_str(), channel }));
-        counts.extend(ticket.review.causes.iter().map(|cause| Count::Review { channel, cause: cause.as_str() }));
         counts.extend(source_ms.map(|since_ms| Count::EndToEnd { channel, since_ms }));
+        outputs.push(self.state_output(&work.source, &key, Some(&customer))?);
+        self.put(work, &key, Some(customer));
         self.metrics.step(Some(channel), "policy", started.elapsed());
-        Finished { work, outputs, counts }
+        Ok((outputs, counts))
+    }
+
+    /// Applies what is said of a customer, or sends it on to where the customer has moved.
+    fn update(&mut self, work: &Work, mut record: CustomerRecord) -> Made {
+        let key = state_key(record.tenant.as_deref(), &record.routing_key);
+        let customer = self.customer(&work.source, &key);
+        let kind = record.event.kind();
+        if let Some(into) = customer.moved_to.clone()
+            && matches!(kind, "agent_reply" | "ticket_update" | "profile" | "erase")
+            && hops(work) < MOST_HOPS
+        {
+            record.routing_key = into.into_string();
+            let mut outputs = vec![self.send_on(work, &record.routing_key, kind, &record)?];
+            if kind == "erase" {
+                outputs.push(self.state_output(&work.source, &key, None)?);
+                self.put(work, &key, None);
+            }
+            return Ok((outputs, vec![Count::Processed { channel: None, outcome: Outcome::SentOn }]));
+        }
+        let before = customer.clone();
+        let at_ms = work.message.timestamp_ms.unwrap_or_default();
+        let Updated { state, sent_on } = update(record, customer, &self.policy, at_ms);
+        let mut outputs = Vec::new();
+        if let Some(record) = sent_on {
+            outputs.push(self.send_on(work, &record.routing_key, record.event.kind(), &record)?);
+        }
+        // What says nothing new leaves no trace; an erasure always does.
+        if state.as_ref() != Some(&before) {
+            outputs.push(self.state_output(&work.source, &key, state.as_ref())?);
+            self.put(work, &key, state);
+        }
+        Ok((outputs, vec![Count::Processed { channel: None, outcome: Outcome::Updated }]))
+    }
+
+    /// The customer as the next message finds it.
+    fn customer(&self, source: &TopicPartition, key: &str) -> Customer {
+        self.customers.get(&source.partition).and_then(|store| store.get(key)).cloned().unwrap_or_default()
+    }
+
+    fn put(&mut self, work: &Work, key: &str, state: Option<Customer>) {
+        let store = self.customers.entry(work.source.partition).or_default();
+        store.put(work.message.position.offset, key, state);
+    }
+
+    fn refuse(&self, work: Work, class: &'static str, message: &str) -> Finished {
+        refuse(&self.config.topics.dlq, STAGE, None, work, class, message, 1)
     }
 
     /// The ticket on its priority's topic, its copy and the review request, where wanted.
-    fn outputs(&self, work: &Work, ticket: &Ticket, now: Timestamp) -> Result<Vec<OutputRecord>, serde_json::Error> {
+    fn ticket_outputs(
+        &self,
+        work: &Work,
+        ticket: &Ticket,
+        now: Timestamp,
+    ) -> Result<Vec<OutputRecord>, serde_json::Error> {
         let topics = &self.config.topics;
         let level = ticket.priority.level.as_str();
         let (payload, mut headers) = self.wrap(envelope::TICKET, "ticket", ticket, ticket, now)?;
@@ -76,12 +184,13 @@ impl PrioritiseProcessor {
         headers.extend(envelope::trace_headers(&work.message));
         let record = |topic: String, payload: Bytes, headers: RecordHeaders| OutputRecord {
             topic,
+            partition: None,
             key: Some(Bytes::from(ticket.conversation_id.clone())),
             payload: Some(payload),
             headers,
             timestamp_ms: work.message.timestamp_ms,
         };
-        let mut outputs = Vec::with_capacity(1);
+        let mut outputs = Vec::with_capacity(2);
         if topics.tickets_copy {
             outputs.push(record(topics.tickets.clone(), payload.clone(), headers.clone()));
         }
@@ -113,52 +222,224 @@ impl PrioritiseProcessor {
         };
         envelope::wrap(&self.config.output, &event, data)
     }
-}
 
-/// Applies the policy to a scored message. Pure but for `now`, which only `triaged_at` shows.
-pub fn decide(scored: ScoredMessage, policy: &Policy, now: Timestamp) -> Ticket {
-    let facts = facts(&scored);
-    let decision = policy.decide(&facts);
-    Ticket::new(scored, decision, policy.reach(&facts), policy, now)
-}
-
-fn facts(scored: &ScoredMessage) -> Facts {
-    let message = &scored.message;
-    let labelled = |label: &LabelScore| Labelled { label: label.label.clone(), score: label.score };
-    let ordinal = |scores: &OrdinalScores| Scored {
-        label: scores.label.clone(),
-        score: scores.score,
-        confidence: scores.confidence,
-        probabilities: scores
-            .probabilities
-            .iter()
-            .map(|(label, &score)| Labelled { label: label.clone(), score })
-            .collect(),
-    };
-    let social = message.social.as_ref();
-    let private = social
-        .is_some_and(|social| social.visibility == Some(Visibility::Private) || social.kind == Some(SocialKind::Dm));
-    Facts {
-        channel: message.channel.as_str().to_owned(),
-        sub_channel: message.sub_channel.clone(),
-        tier: message.customer.tier.clone(),
-        public_post: social.is_some() && !private,
-        reach: message.author.followers,
-        survey: message.survey.as_ref().and_then(|survey| {
-            Some(SurveyFacts {
-                kind: survey.kind.as_ref()?.as_str().to_owned(),
-                score: survey.score?,
-                scale_max: survey.scale_max,
-            })
-        }),
-        sentiment: ordinal(&scored.scores.sentiment),
-        urgency: ordinal(&scored.scores.urgency),
-        emotions: scored.scores.emotions.iter().map(labelled).collect(),
-        topic: scored.scores.topics.first().map(labelled),
-        signals: scored.scores.signals.iter().map(labelled).collect(),
-        language_supported: scored.language.supported,
-        received_at: message.received_at,
+    /// The record about a message that gets no ticket after all.
+    fn filtered_output(
+        &self,
+        work: &Work,
+        about: &About,
+        reason: FilterReason,
+        name: &str,
+        value: String,
+        now: Timestamp,
+    ) -> Result<OutputRecord, serde_json::Error> {
+        let evidence = FilterEvidence { name: name.to_owned(), value };
+        let filtered = FilteredEvent {
+            message_id: Some(about.message_id.clone()),
+            conversation_id: Some(about.conversation_id.clone()),
+            channel: Some(about.channel.as_str().to_owned()),
+            tenant: about.tenant.clone(),
+            source: about.source.clone(),
+            ..FilteredEvent::new(&work.message, None, reason, Some(&evidence), now)
+        };
+        // A duplicate's own id would be the first one's: the position tells them apart.
+        let event = Event {
+            id: ids::position_id(&about.position()),
+            kind: envelope::FILTERED,
+            subject: &about.conversation_id,
+            time: now,
+            app: &self.config.app.name,
+        };
+        let (payload, mut headers) = envelope::wrap(&self.config.output, &event, &filtered)?;
+        headers.push(("triage-filtered-reason".into(), Some(Bytes::from_static(reason.as_str().as_bytes()))));
+        headers.extend(envelope::trace_headers(&work.message));
+        Ok(OutputRecord {
+            topic: self.config.topics.filtered.clone(),
+            partition: None,
+            key: Some(Bytes::from(about.conversation_id.clone())),
+            payload: Some(payload),
+            headers,
+            timestamp_ms: work.message.timestamp_ms,
+        })
     }
+
+    /// A customer's state for the changelog, in the partition of its input.
+    fn state_output(
+        &self,
+        source: &TopicPartition,
+        key: &str,
+        state: Option<&Customer>,
+    ) -> Result<OutputRecord, serde_json::Error> {
+        Ok(OutputRecord {
+            topic: self.config.topics.state.clone(),
+            partition: Some(source.partition),
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
+            payload: state.map(Customer::to_json).transpose()?.map(Bytes::from),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        })
+    }
+
+    /// A record of `triage.scored` for the owner of another key.
+    fn send_on<T: serde::Serialize>(
+        &self,
+        work: &Work,
+        key: &str,
+        kind: &'static str,
+        record: &T,
+    ) -> Result<OutputRecord, serde_json::Error> {
+        let mut headers: RecordHeaders = vec![
+            ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
+            ("triage-kind".into(), Some(Bytes::from_static(kind.as_bytes()))),
+            (HOPS_HEADER.into(), Some(Bytes::from((hops(work) + 1).to_string()))),
+        ];
+        headers.extend(envelope::trace_headers(&work.message));
+        Ok(OutputRecord {
+            topic: self.config.topics.scored.clone(),
+            partition: None,
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
+            payload: Some(Bytes::from(serde_json::to_vec(record)?)),
+            headers,
+            timestamp_ms: work.message.timestamp_ms,
+        })
+    }
+
+    fn sla_output(
+        &self,
+        routing_key: &str,
+        deadline: &crate::history::Deadline,
+        now: Timestamp,
+    ) -> Result<OutputRecord, serde_json::Error> {
+        let told = SlaEvent::new(routing_key, deadline, now);
+        let event = Event {
+            id: ids::deadline_id(told.tenant.as_deref(), &told.conversation_id, &told.event, told.due_at),
+            kind: SlaEvent::kind(deadline),
+            subject: &told.conversation_id,
+            time: now,
+            app: &self.config.app.name,
+        };
+        let (payload, mut headers) = envelope::wrap(&self.config.output, &event, &told)?;
+        let header = |name: &str, value: &str| (name.to_owned(), Some(Bytes::copy_from_slice(value.as_bytes())));
+        headers.push(header("triage-priority", told.priority.as_str()));
+        headers.push(header("triage-channel", &told.channel));
+        Ok(OutputRecord {
+            topic: self.config.topics.sla.clone(),
+            partition: None,
+            key: Some(Bytes::from(told.conversation_id.clone())),
+            payload: Some(payload),
+            headers,
+            timestamp_ms: None,
+        })
+    }
+
+    /// Tells the deadlines of one partition that have come by `now`, and forgets who has been silent for too long.
+    fn tick(
+        &mut self,
+        source: &TopicPartition,
+        position: i64,
+        now: Timestamp,
+    ) -> Result<Option<Emitted>, serde_json::Error> {
+        let now_ms = now.as_millisecond();
+        let (settings, aged_levels) = (self.policy.history(), self.policy.aged_levels());
+        let Some(store) = self.customers.get(&source.partition) else { return Ok(None) };
+        let due = store.due(now_ms, CUSTOMERS_PER_TICK);
+        let mut emitted = Emitted::default();
+        let mut changes = Vec::new();
+        for key in due {
+            let Some(mut customer) = store.get(&key).cloned() else { continue };
+            if customer.is_expired(now_ms, settings) {
+                emitted.outputs.push(self.state_output(source, &key, None)?);
+                changes.push((key, None));
+                continue;
+            }
+            for deadline in customer.tell(now_ms, aged_levels) {
+                emitted.outputs.push(self.sla_output(routing_key(&key), &deadline, now)?);
+                emitted.counts.push(Count::Sla {
+                    channel: deadline.channel,
+                    priority: deadline.previous.as_str(),
+                    breached: deadline.kind == DeadlineKind::Breached,
+                });
+            }
+            emitted.outputs.push(self.state_output(source, &key, Some(&customer))?);
+            changes.push((key, Some(customer)));
+        }
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        if let Some(store) = self.customers.get_mut(&source.partition) {
+            for (key, state) in changes {
+                store.put(position - 1, &key, state);
+            }
+        }
+        Ok(Some(emitted))
+    }
+}
+
+/// What is published for a record, and what is counted.
+type Made = Result<(Vec<OutputRecord>, Vec<Count>), serde_json::Error>;
+
+/// What a filtered event says of a scored message.
+struct About {
+    message_id: String,
+    conversation_id: String,
+    channel: Channel,
+    tenant: Option<String>,
+    source: crate::ticket::SourceStamp,
+}
+
+impl About {
+    fn of(scored: &ScoredMessage) -> Self {
+        let message = &scored.message;
+        Self {
+            message_id: message.id.clone(),
+            conversation_id: message.conversation_id.clone(),
+            channel: message.channel,
+            tenant: message.tenant.clone(),
+            source: scored.source.clone(),
+        }
+    }
+
+    fn position(&self) -> crate::message::SourcePosition {
+        let source = &self.source;
+        crate::message::SourcePosition {
+            topic: source.topic.clone(),
+            partition: source.partition,
+            offset: source.offset,
+        }
+    }
+}
+
+/// Key of a customer's state: two tenants may have customers of the same name.
+fn state_key(tenant: Option<&str>, routing_key: &str) -> String {
+    match tenant {
+        Some(tenant) => format!("{tenant}{TENANT_SEPARATOR}{routing_key}"),
+        None => routing_key.to_owned(),
+    }
+}
+
+/// The customer key within a key of the state.
+fn routing_key(key: &str) -> &str {
+    key.split_once(TENANT_SEPARATOR).map_or(key, |(_, key)| key)
+}
+
+/// Unit separator: occurs in no tenant's name.
+const TENANT_SEPARATOR: char = '\u{1f}';
+
+/// How often a record has been sent on.
+fn hops(work: &Work) -> usize {
+    let header = work.message.headers.iter().find(|(name, _)| name == HOPS_HEADER);
+    let value = header.and_then(|(_, value)| value.as_deref());
+    value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(0)
+}
+
+fn ticket_counts(ticket: &Ticket, channel: Channel) -> Vec<Count> {
+    let mut counts = vec![
+        Count::Processed { channel: Some(channel), outcome: Outcome::Ticket },
+        Count::Ticket { channel, priority: ticket.priority.level.as_str(), sentiment: ticket.sentiment.label.clone() },
+    ];
+    counts.extend(ticket.reasons.iter().map(|reason| Count::Escalation { rule: reason.rule.as_str(), channel }));
+    counts.extend(ticket.review.causes.iter().map(|cause| Count::Review { channel, cause: cause.as_str() }));
+    counts
 }
 
 /// Score and confidence of a head that has answered.
@@ -217,94 +498,57 @@ impl Processor for PrioritiseProcessor {
         finished.append(&mut self.finished);
     }
 
-    fn dead_letter(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
+    fn dead_letter(&mut self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
+        if let Some(store) = self.customers.get_mut(&work.source.partition) {
+            store.forget(work.message.position.offset);
+        }
         refuse(&self.config.topics.dlq, STAGE, None, work, class, message, attempts)
+    }
+
+    fn changelog(&self) -> Option<&str> {
+        Some(&self.config.topics.state)
+    }
+
+    fn on_restore(&mut self, source: &TopicPartition, key: &[u8], value: Option<&[u8]>) {
+        let store = self.customers.entry(source.partition).or_default();
+        let Ok(key) = std::str::from_utf8(key) else { return };
+        match value.map(Customer::from_json).transpose() {
+            Ok(state) => store.restore(key, state, self.policy.history()),
+            // Another version's, or damaged: better a customer without a past than a worker that cannot start.
+            Err(error) => {
+                warn!(partition = %source, line = error.line(), column = error.column(), "state that cannot be read");
+                store.restore(key, None, self.policy.history());
+            }
+        }
+    }
+
+    fn on_committed(&mut self, source: &TopicPartition, position: i64) {
+        if let Some(store) = self.customers.get_mut(&source.partition) {
+            store.commit(position, self.policy.history());
+        }
+    }
+
+    fn on_aborted(&mut self) {
+        for store in self.customers.values_mut() {
+            store.abort();
+        }
+    }
+
+    fn on_revoked(&mut self, source: &TopicPartition) {
+        self.customers.remove(&source.partition);
+    }
+
+    fn on_tick(&mut self, source: &TopicPartition, position: i64, now: Timestamp) -> Option<Emitted> {
+        match self.tick(source, position, now) {
+            Ok(emitted) => emitted,
+            Err(error) => {
+                warn!(partition = %source, error = %error, "deadlines cannot be told");
+                None
+            }
+        }
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::kafka::TopicPartition;
-    use crate::message::{InboundMessage, SourcePosition};
-
-    /// A scored record as SCORE writes it; numbers fixed, so that the ticket below is golden.
-    const SCORED: &str = include_str!("../tests/fixtures/scored.json");
-
-    fn work(payload: &str) -> Work {
-        let message = InboundMessage {
-            position: SourcePosition { topic: "triage.scored".into(), partition: 0, offset: 7 },
-            key: Some("c-1".into()),
-            payload: Some(payload.to_owned().into()),
-            headers: vec![("traceparent".into(), Some("00-1".into())), ("other".into(), None)],
-            timestamp_ms: Some(1_780_000_000_000),
-        };
-        Work { message: Arc::new(message), source: TopicPartition::new("triage.scored", 0), epoch: 1, partition_id: 0 }
-    }
-
-    fn processor(change: impl FnOnce(&mut crate::config::Settings)) -> PrioritiseProcessor {
-        let config = Config::from_text("", "test", []).unwrap().with(change).unwrap();
-        PrioritiseProcessor::new(
-            &config,
-            Arc::new(Policy::default_policy().unwrap()),
-            Arc::new(Metrics::new().unwrap()),
-        )
-    }
-
-    #[test]
-    fn a_ticket_is_golden() {
-        let scored: ScoredMessage = serde_json::from_str(SCORED).unwrap();
-        let now = "2026-11-27T10:15:02Z".parse().unwrap();
-        let ticket = decide(scored, &Policy::default_policy().unwrap(), now);
-        insta::assert_json_snapshot!(ticket, { ".policy.digest" => "[digest]" });
-    }
-
-    #[test]
-    fn a_ticket_goes_to_its_topic_once_with_routing_and_trace_headers() {
-        let finished = processor(|_| {}).process(work(SCORED));
-        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
-        assert_eq!(topics, ["triage.tickets.p1"]);
-        let names: Vec<_> = finished.outputs[0].headers.iter().map(|(name, _)| name.as_str()).collect();
-        for wanted in ["ce_id", "ce_type", "ce_dataschema", "triage-priority", "triage-human-required", "traceparent"] {
-            assert!(names.contains(&wanted), "{wanted}: {names:?}");
-        }
-        assert!(!names.contains(&"other"));
-    }
-
-    #[test]
-    fn copies_and_structured_events_by_configuration() {
-        let processor = processor(|settings| {
-            settings.topics.tickets_copy = true;
-            settings.output.envelope = crate::config::Envelope::Structured;
-        });
-        let finished = processor.process(work(SCORED));
-        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
-        assert_eq!(topics, ["triage.tickets", "triage.tickets.p1"]);
-        let event: serde_json::Value = serde_json::from_slice(finished.outputs[1].payload.as_ref().unwrap()).unwrap();
-        assert_eq!(event["type"], "org.undertone.ticket.triaged.v1");
-        assert_eq!(event["data"]["priority"]["level"], "P1");
-    }
-
-    #[test]
-    fn doubt_is_published_beside_the_ticket() {
-        let doubtful = SCORED.replace(
-            "\"language\":{\"code\":\"en\",\"confidence\":0.99,\"supported\":true}",
-            "\"language\":{\"code\":\"xx\",\"confidence\":0.1,\"supported\":false}",
-        );
-        assert_ne!(doubtful, SCORED);
-        let finished = processor(|_| {}).process(work(&doubtful));
-        let topics: Vec<_> = finished.outputs.iter().map(|output| output.topic.as_str()).collect();
-        assert_eq!(topics, ["triage.tickets.p1", "triage.review"]);
-    }
-
-    #[test]
-    fn what_is_no_scored_message_becomes_a_dead_letter_without_its_text() {
-        let finished = processor(|_| {}).process(work("{\"kind\": \"secret words\"}"));
-        assert_eq!(finished.outputs[0].topic, "triage.dlq");
-        let message = finished.outputs[0].headers.iter().find(|(name, _)| name == "__triage.errors.message").unwrap();
-        assert!(!String::from_utf8_lossy(message.1.as_ref().unwrap()).contains("secret"));
-    }
-}
+mod tests;

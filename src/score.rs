@@ -190,6 +190,7 @@ impl Scoring {
         };
         let output = OutputRecord {
             topic: self.config.topics.scored.clone(),
+            partition: None,
             key: Some(Bytes::from(scored.routing_key)),
             payload: Some(payload.into()),
             headers,
@@ -228,6 +229,7 @@ impl Scoring {
         let channel = self.channel(&work.source.topic);
         let output = OutputRecord {
             topic: self.config.topics.filtered.clone(),
+            partition: None,
             key: message
                 .map(|message| Bytes::from(message.conversation_id.clone()))
                 .or_else(|| work.message.key.clone()),
@@ -404,7 +406,7 @@ impl Processor for ScoreProcessor {
         finished.append(&mut self.finished.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn dead_letter(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
+    fn dead_letter(&mut self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
         self.scoring.refuse(work, class, message, attempts)
     }
 

@@ -50,6 +50,7 @@ fn survive(bench: &Bench, disturb: impl FnOnce(&MockCluster<'static, DefaultProd
         expected.insert(id);
         let record = OutputRecord {
             topic: "support.chat".into(),
+            partition: None,
             key: Some(format!("s-{}", index % 5).into()),
             payload: Some(payload.into()),
             headers: Vec::new(),

@@ -93,7 +93,7 @@ pub fn records(config: &Config, now: Timestamp) -> Result<Vec<FeedRecord>, Comma
                 .collect();
             let key = line.key.map(Bytes::from);
             Ok(topic.map(|topic| FeedRecord {
-                record: OutputRecord { topic, key, payload, headers, timestamp_ms: None },
+                record: OutputRecord { topic, partition: None, key, payload, headers, timestamp_ms: None },
                 expect: line.expect,
             }))
         })

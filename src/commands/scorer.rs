@@ -13,7 +13,7 @@ use crate::message::{Channel, CustomerMessage, InboundMessage, SourcePosition};
 use crate::model::{Chances, Engine, EngineLimits, InferenceError, Job, Manifest, Model, Scored};
 use crate::operate::Metrics;
 use crate::policy::Policy;
-use crate::prioritise::decide;
+use crate::prioritise::ticket_of_stranger;
 use crate::score::{Prepared, Ready, Scoring};
 use crate::text::CleanText;
 use crate::ticket::{Ticket, Verdict};
@@ -149,7 +149,8 @@ impl Scorer {
     /// Makes the ticket of a scored message.
     pub(super) fn ticket(&self, judged: Judged) -> Ticket {
         let Judged { inbound, message, clean, verdict, .. } = judged;
-        decide(self.scoring.scored(&inbound, message, clean, verdict), &self.policy, Timestamp::now())
+        let scored = self.scoring.scored(&inbound, message, clean, verdict);
+        ticket_of_stranger(scored, &self.policy, Timestamp::now())
     }
 }
 

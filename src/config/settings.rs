@@ -106,9 +106,19 @@ pub struct Topics {
     pub review: String,
     /// What could not be processed, bytes unchanged.
     pub dlq: String,
+    /// Deadlines that are at risk or missed.
+    pub sla: String,
+    /// What is remembered of customers: compacted, as many partitions as `scored`.
+    pub state: String,
+    /// Input: what agents did to tickets (answered, priority changed, closed); empty for none.
+    pub updates: String,
+    /// Input, compacted: what the company's records say of customers; empty for none.
+    pub customers: String,
+    /// Input, compacted: which address, chat user or handle is which customer; empty for none.
+    pub identity: String,
     /// Partitions that `undertone topics create` gives to input and output topics.
     pub partitions: i32,
-    /// Partitions of `scored`. Dear to change once history is kept per partition.
+    /// Partitions of `scored` and `state`. Dear to change: history is kept per partition.
     pub scored_partitions: i32,
     /// Replication factor that `undertone topics create` asks for; -1 takes the broker's default.
     pub replication: i32,
@@ -288,6 +298,11 @@ impl Default for Topics {
             filtered: "triage.filtered".into(),
             review: "triage.review".into(),
             dlq: "triage.dlq".into(),
+            sla: "triage.sla".into(),
+            state: "triage.state".into(),
+            updates: "support.ticket-updates".into(),
+            customers: "support.customers".into(),
+            identity: "support.identity".into(),
             partitions: 6,
             scored_partitions: 12,
             replication: -1,

@@ -129,7 +129,15 @@ impl Check<'_> {
             ("filtered", &t.filtered),
             ("review", &t.review),
             ("dlq", &t.dlq),
+            ("sla", &t.sla),
+            ("state", &t.state),
+            ("updates", &t.updates),
+            ("customers", &t.customers),
+            ("identity", &t.identity),
         ] {
+            if topic.is_empty() && matches!(field, "updates" | "customers" | "identity") {
+                continue;
+            }
             let legal = !topic.is_empty()
                 && topic.len() <= 240
                 && topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));

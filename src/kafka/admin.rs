@@ -23,6 +23,8 @@ pub struct TopicPlan {
     pub partitions: i32,
     /// Largest record in bytes, where it differs from the broker's default.
     pub max_message_bytes: Option<usize>,
+    /// Whether only the latest record of each key is kept.
+    pub compacted: bool,
 }
 
 /// Why topics could not be created or checked.
@@ -44,7 +46,12 @@ pub enum AdminError {
 /// All topics that the worker reads and writes.
 pub fn planned_topics(config: &Config) -> Vec<TopicPlan> {
     let topics = &config.topics;
-    let plan = |name: &str, partitions: i32| TopicPlan { name: name.to_owned(), partitions, max_message_bytes: None };
+    let plan = |name: &str, partitions: i32| TopicPlan {
+        name: name.to_owned(),
+        partitions,
+        max_message_bytes: None,
+        compacted: false,
+    };
     let mut plans: Vec<TopicPlan> = topics.inputs.keys().map(|name| plan(name, topics.partitions)).collect();
     plans.push(plan(&topics.scored, topics.scored_partitions));
     plans.extend((1..=5).map(|level| plan(&format!("{}.p{level}", topics.tickets), topics.partitions)));
@@ -53,6 +60,13 @@ pub fn planned_topics(config: &Config) -> Vec<TopicPlan> {
     }
     plans.push(plan(&topics.filtered, topics.partitions));
     plans.push(plan(&topics.review, topics.partitions));
+    plans.push(plan(&topics.sla, topics.partitions));
+    plans.push(TopicPlan { compacted: true, ..plan(&topics.state, topics.scored_partitions) });
+    for (name, compacted) in [(&topics.updates, false), (&topics.customers, true), (&topics.identity, true)] {
+        if !name.is_empty() {
+            plans.push(TopicPlan { compacted, ..plan(name, topics.partitions) });
+        }
+    }
     plans
         .push(TopicPlan { max_message_bytes: Some(dead_letter_bytes(config)), ..plan(&topics.dlq, topics.partitions) });
     plans
@@ -83,6 +97,7 @@ pub async fn create_topics(config: &Config) -> Result<Vec<(TopicPlan, bool)>, Ad
         .zip(&sizes)
         .map(|(plan, size)| {
             let topic = NewTopic::new(&plan.name, plan.partitions, TopicReplication::Fixed(config.topics.replication));
+            let topic = if plan.compacted { topic.set("cleanup.policy", "compact") } else { topic };
             match size {
                 Some(size) => topic.set("max.message.bytes", size),
                 None => topic,
@@ -115,11 +130,13 @@ pub async fn check_topics(config: &Config) -> Result<Vec<String>, AdminError> {
         match found.get(plan.name.as_str()) {
             None => faults.push(format!("topic `{}` is missing; `undertone topics create` creates it", plan.name)),
             Some(&count)
-                if plan.name == config.topics.scored && count != usize::try_from(plan.partitions).unwrap_or(0) =>
+                if [&config.topics.scored, &config.topics.state].contains(&&plan.name)
+                    && count != usize::try_from(plan.partitions).unwrap_or(0) =>
             {
                 faults.push(format!(
-                    "topic `{}` has {count} partitions, `topics.scored_partitions` is `{}`; set it to the real number",
-                    plan.name, plan.partitions
+                    "topic `{}` has {count} partitions, `topics.scored_partitions` is `{}`; `{}` and `{}` must have as \
+                     many as it says, the state of a partition lies in the partition of the same number",
+                    plan.name, plan.partitions, config.topics.scored, config.topics.state
                 ));
             }
             Some(_) => {}

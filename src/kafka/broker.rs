@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+
 use super::processor::{OutputRecord, TopicPartition};
 use crate::message::InboundMessage;
 
@@ -17,8 +20,10 @@ pub trait Broker {
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError>;
     /// Adds a record to the open transaction, which is begun when there is none.
     fn produce(&mut self, record: &OutputRecord) -> Result<(), ProduceError>;
-    /// Metadata of the committed offsets of partitions; empty where there is none.
-    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError>;
+    /// What is committed of partitions; those without a commit are left out.
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Position>, BrokerError>;
+    /// Begins to read the state of partitions from `changelog`, all that was committed to it.
+    fn restore(&mut self, changelog: &str, partitions: &[TopicPartition]) -> Result<Receiver<Restored>, BrokerError>;
     /// Commits the open transaction, or an empty one, together with the offsets.
     fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure>;
     /// Aborts the open transaction.
@@ -29,6 +34,24 @@ pub trait Broker {
     fn end_offset(&self, partition: &TopicPartition) -> Option<i64>;
     /// Leaves the group and closes the clients.
     fn close(self);
+}
+
+/// A step of a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restored {
+    /// A record of the state.
+    Record {
+        /// The input partition whose state it is.
+        source: TopicPartition,
+        /// Key.
+        key: Bytes,
+        /// Value; `None` erases.
+        value: Option<Bytes>,
+    },
+    /// Everything of this partition has been given.
+    Complete(TopicPartition),
+    /// It cannot be read.
+    Failed(String),
 }
 
 /// A position to commit.

@@ -5,19 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use crossbeam_channel::Receiver;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::util::Timeout;
 
-use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Unusable};
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Restored, Unusable};
 use super::context::{SharedContext, StageContext};
 use super::crash_point::{crash_point, forced_abort};
 use super::plain::headers;
 use super::processor::{OutputRecord, TopicPartition};
+use super::restore;
 use crate::config::{Config, DeliveryMode};
 use crate::message::{InboundMessage, SourcePosition};
 
@@ -68,6 +70,7 @@ pub struct KafkaBroker {
     consumer: BaseConsumer<SharedContext>,
     producer: BaseProducer<SharedContext>,
     context: Arc<StageContext>,
+    config: Config,
     mode: DeliveryMode,
     transactional_id: String,
     commit_timeout: Duration,
@@ -138,6 +141,7 @@ impl KafkaBroker {
             consumer,
             producer,
             context,
+            config: config.clone(),
             mode: delivery.mode,
             transactional_id,
             commit_timeout: Duration::from_millis(delivery.transaction_timeout_ms),
@@ -320,6 +324,7 @@ impl Broker for KafkaBroker {
             let mut message = BaseRecord::<[u8], [u8]>::to(&record.topic).headers(headers(record));
             message.key = record.key.as_deref();
             message.payload = record.payload.as_deref();
+            message.partition = record.partition;
             message.timestamp = record.timestamp_ms;
             let Err((error, _)) = self.producer.send(message) else { return Ok(()) };
             match error.rdkafka_error_code() {
@@ -339,13 +344,21 @@ impl Broker for KafkaBroker {
         }
     }
 
-    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError> {
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Position>, BrokerError> {
         let committed = self.consumer.committed_offsets(list(partitions), CALL_TIMEOUT).map_err(transient)?;
-        Ok(committed
-            .elements()
-            .iter()
-            .map(|element| (TopicPartition::new(element.topic(), element.partition()), element.metadata().to_owned()))
-            .collect())
+        let position = |element: &TopicPartitionListElem<'_>| match element.offset() {
+            Offset::Offset(offset) => Some(Position {
+                partition: TopicPartition::new(element.topic(), element.partition()),
+                offset,
+                metadata: element.metadata().to_owned(),
+            }),
+            _ => None,
+        };
+        Ok(committed.elements().iter().filter_map(position).collect())
+    }
+
+    fn restore(&mut self, changelog: &str, partitions: &[TopicPartition]) -> Result<Receiver<Restored>, BrokerError> {
+        restore::start(&self.config, changelog, partitions.to_vec())
     }
 
     fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure> {

@@ -43,6 +43,7 @@ pub fn dead_letter(topic: &str, original: &InboundMessage, error: ErrorHeaders<'
     headers.extend(added.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), Some(Bytes::from(value)))));
     OutputRecord {
         topic: topic.to_owned(),
+        partition: None,
         key: original.key.clone(),
         payload: original.payload.clone(),
         headers,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance};
+use crossbeam_channel::Receiver;
+
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Restored};
 use super::processor::{OutputRecord, TopicPartition};
 use crate::message::{InboundMessage, SourcePosition};
 
@@ -152,9 +154,30 @@ impl Broker for MemoryBroker {
         Ok(())
     }
 
-    fn markers(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, String)>, BrokerError> {
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Position>, BrokerError> {
         let store = self.store.lock().unwrap();
-        Ok(partitions.iter().map(|p| (p.clone(), store.metadata.get(p).cloned().unwrap_or_default())).collect())
+        let position = |partition: &TopicPartition| {
+            let offset = *store.offsets.get(partition)?;
+            let metadata = store.metadata.get(partition).cloned().unwrap_or_default();
+            Some(Position { partition: partition.clone(), offset, metadata })
+        };
+        Ok(partitions.iter().filter_map(position).collect())
+    }
+
+    fn restore(&mut self, changelog: &str, partitions: &[TopicPartition]) -> Result<Receiver<Restored>, BrokerError> {
+        let (events, listener) = crossbeam_channel::unbounded();
+        for source in partitions {
+            for record in &self.store.lock().unwrap().committed {
+                if record.topic == changelog && record.partition == Some(source.partition) {
+                    let key = record.key.clone().unwrap_or_default();
+                    events
+                        .send(Restored::Record { source: source.clone(), key, value: record.payload.clone() })
+                        .unwrap();
+                }
+            }
+            events.send(Restored::Complete(source.clone())).unwrap();
+        }
+        Ok(listener)
     }
 
     fn commit(&mut self, offsets: &[Position]) -> Result<(), CommitFailure> {

@@ -47,7 +47,9 @@ pub struct Work {
 pub struct OutputRecord {
     /// Topic.
     pub topic: String,
-    /// Key; decides the partition.
+    /// Partition; decided by the key where absent.
+    pub partition: Option<i32>,
+    /// Key.
     pub key: Option<Bytes>,
     /// Value.
     pub payload: Option<Bytes>,
@@ -63,6 +65,15 @@ pub struct Finished {
     /// The record.
     pub work: Work,
     /// What is published for it; never empty in the stages of this project.
+    pub outputs: Vec<OutputRecord>,
+    /// What is counted once the transaction has committed.
+    pub counts: Vec<Count>,
+}
+
+/// What a stage publishes on its own, without a record: a timer has run out.
+#[derive(Debug, Clone, Default)]
+pub struct Emitted {
+    /// What is published.
     pub outputs: Vec<OutputRecord>,
     /// What is counted once the transaction has committed.
     pub counts: Vec<Count>,
@@ -85,8 +96,9 @@ pub trait Processor {
     /// Moves what has been finished since the last call into `finished`, in any order.
     fn take_finished(&mut self, finished: &mut Vec<Finished>);
 
-    /// Builds the outcome of a record that cannot be published as it was finished.
-    fn dead_letter(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished;
+    /// Builds the outcome of a record that cannot be published as it was finished; what the record had changed in
+    /// the stage's state is forgotten.
+    fn dead_letter(&mut self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished;
 
     /// Whether a record can bring the whole process down here, so that attempts are to be counted. Where
     /// several stages share a process, one that cannot must not be blamed for another's crash.
@@ -97,5 +109,31 @@ pub trait Processor {
     /// Whether a part of the stage has died: the worker must stop.
     fn failed(&self) -> bool {
         false
+    }
+
+    /// The compacted topic that keeps the stage's state, each partition that of the input partition of the same
+    /// number; `None` where the stage keeps none. (architecture.md, decisions 9 to 14)
+    fn changelog(&self) -> Option<&str> {
+        None
+    }
+
+    /// Takes a record of the state of a partition that has just been assigned, oldest first; `None` erases.
+    fn on_restore(&mut self, _source: &TopicPartition, _key: &[u8], _value: Option<&[u8]>) {}
+
+    /// The partition's records that were released before `position` are committed: their changes hold.
+    fn on_committed(&mut self, _source: &TopicPartition, _position: i64) {}
+
+    /// The transaction was aborted: all changes that were not committed are forgotten, everywhere.
+    fn on_aborted(&mut self) {}
+
+    /// No record is in work and no transaction is open: the moment to change what decisions rest on.
+    fn between_transactions(&mut self) {}
+
+    /// The partition belongs to another worker now.
+    fn on_revoked(&mut self, _source: &TopicPartition) {}
+
+    /// Publishes what has become due in a partition whose records are all released; `position` is the next offset.
+    fn on_tick(&mut self, _source: &TopicPartition, _position: i64, _now: jiff::Timestamp) -> Option<Emitted> {
+        None
     }
 }

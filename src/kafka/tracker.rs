@@ -26,9 +26,9 @@ struct Slot {
 }
 
 impl PartitionTracker {
-    /// A tracker for a partition assigned under `epoch`.
-    pub fn new(epoch: u64) -> Self {
-        Self { epoch, slots: VecDeque::new(), last_accepted: None, released: None, committed: None }
+    /// A tracker for a partition assigned under `epoch`; `committed` is where the last owner stopped, if known.
+    pub fn new(epoch: u64, committed: Option<i64>) -> Self {
+        Self { epoch, slots: VecDeque::new(), last_accepted: None, released: None, committed }
     }
 
     /// The assignment whose work is accepted.
@@ -82,6 +82,11 @@ impl PartitionTracker {
         (self.committed != Some(position)).then_some(position)
     }
 
+    /// The offset after the last released, else where reading begins; `None` where that is not known yet.
+    pub fn next(&self) -> Option<i64> {
+        self.released.map(|released| released + 1).or(self.committed)
+    }
+
     /// Where the next owner would begin: the last commit, or the first record of this assignment.
     pub fn position(&self) -> Option<i64> {
         self.committed
@@ -94,11 +99,12 @@ impl PartitionTracker {
         }
     }
 
-    /// After an abort: forgets all in work and says where reading must begin again, if anything was read.
+    /// After an abort: forgets all in work and says where reading must begin again, if anything was read since the
+    /// assignment or the last rewind.
     pub fn rewind(&mut self, epoch: u64) -> Option<i64> {
-        let committed = self.committed;
-        *self = Self { committed, ..Self::new(epoch) };
-        committed
+        let read = self.last_accepted.is_some();
+        *self = Self::new(epoch, self.committed);
+        self.committed.filter(|_| read)
     }
 
     /// Records in work, with the bytes they hold.
@@ -137,7 +143,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_gap_holds_everything_behind_it() {
-        let mut tracker = PartitionTracker::new(1);
+        let mut tracker = PartitionTracker::new(1, None);
         assert!([3, 5, 9].iter().all(|&offset| tracker.accept(offset, None, 1)));
         assert!(tracker.complete(finished(5, 1)) && tracker.complete(finished(9, 1)));
         assert!(tracker.release().is_none());
@@ -153,7 +159,7 @@ pub(super) mod tests {
 
     #[test]
     fn stale_doubled_and_unknown_outcomes_are_refused() {
-        let mut tracker = PartitionTracker::new(2);
+        let mut tracker = PartitionTracker::new(2, None);
         tracker.accept(0, None, 1);
         assert!(!tracker.complete(finished(0, 1)), "older assignment");
         assert!(!tracker.complete(finished(7, 2)), "never accepted");
@@ -164,7 +170,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_rewind_goes_back_to_the_last_commit_or_the_first_record() {
-        let mut tracker = PartitionTracker::new(1);
+        let mut tracker = PartitionTracker::new(1, None);
         assert_eq!(tracker.rewind(2), None);
         tracker.accept(4, None, 1);
         assert_eq!(tracker.rewind(3), Some(4));
@@ -185,7 +191,7 @@ pub(super) mod tests {
             steps in prop::collection::vec((0usize..5, any::<prop::sample::Index>()), 1..400),
         ) {
             let offsets: Vec<i64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
-            let mut tracker = PartitionTracker::new(0);
+            let mut tracker = PartitionTracker::new(0, None);
             let (mut next, mut epoch, mut open, mut committed) = (0usize, 0u64, Vec::new(), Vec::new());
             let mut in_work: Vec<i64> = Vec::new();
             for (step, pick) in steps {

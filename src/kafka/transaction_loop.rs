@@ -6,19 +6,22 @@
 //! released + 1. What is not confirmed is not committed: it is aborted and read again.
 //! Runs on the stage's Kafka thread, as does everything it calls.
 
-use std::collections::{BTreeMap, HashMap};
+mod rebalancing;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Unusable};
+use rebalancing::Restore;
+
+use super::broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Unusable};
 use super::crash_watch::{Admission, Care, Marker};
-use super::lanes::LaneLimits;
-use super::lanes::{Lane, LaneChange};
-use super::processor::{Finished, Processor, TopicPartition, Work};
+use super::lanes::{Lane, LaneLimits};
+use super::processor::{Emitted, Finished, Processor, TopicPartition, Work};
 use super::retry::Retry;
 use super::tracker::PartitionTracker;
 use crate::message::InboundMessage;
@@ -73,6 +76,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// Wait for a record when outcomes may come any moment.
 const BUSY_WAIT: Duration = Duration::from_millis(3);
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at what has become due.
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The loop of one stage.
 pub struct TransactionLoop<B, P> {
@@ -90,7 +95,9 @@ pub struct TransactionLoop<B, P> {
     retry: Retry,
     care: Care,
     draining: bool,
+    restores: Vec<Restore>,
     gauges_at: Instant,
+    ticked_at: Instant,
 }
 
 struct Assigned {
@@ -99,6 +106,10 @@ struct Assigned {
     found: Option<Marker>,
     lane: usize,
     id: u32,
+    /// Whether its state is still being read; until then it stays paused.
+    restoring: bool,
+    /// Whether the open transaction holds what a timer of it has published.
+    ticked: bool,
 }
 
 /// The open transaction.
@@ -106,6 +117,12 @@ struct Open {
     since: Instant,
     outcomes: Vec<(TopicPartition, i64)>,
     counts: Vec<Count>,
+}
+
+impl Open {
+    fn begin() -> Self {
+        Self { since: Instant::now(), outcomes: Vec::new(), counts: Vec::new() }
+    }
 }
 
 impl<B: Broker, P: Processor> TransactionLoop<B, P> {
@@ -133,7 +150,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             retry: Retry::default(),
             care: Care::default(),
             draining: false,
+            restores: Vec::new(),
             gauges_at: Instant::now(),
+            ticked_at: Instant::now(),
         }
     }
 
@@ -175,8 +194,12 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
 
     fn turn(&mut self) -> Result<(), LoopError> {
         self.health.turn(Timestamp::now().as_millisecond());
+        if self.open.is_none() && self.in_flight() == 0 {
+            self.processor.between_transactions();
+        }
         let ready = self.partitions.values().any(|assigned| assigned.tracker.ready()) && self.retry.due();
-        let mut wait = match (ready, self.open.is_some() || self.in_flight() > 0) {
+        let busy = self.open.is_some() || self.in_flight() > 0 || !self.restores.is_empty();
+        let mut wait = match (ready, busy) {
             (true, _) => Duration::ZERO,
             (false, true) => BUSY_WAIT,
             (false, false) => IDLE_WAIT,
@@ -200,11 +223,13 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             }
             wait = Duration::ZERO;
         }
+        self.take_restored()?;
         self.collect();
         if self.processor.failed() {
             return Err(LoopError::Processor { stage: self.processor.stage() });
         }
         self.release()?;
+        self.tick()?;
         if self.commit_due() {
             self.commit()?;
         }
@@ -220,6 +245,14 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         let source = TopicPartition::new(message.position.topic.as_str(), message.position.partition);
         // Of a partition that is gone again: its next owner reads it.
         let Some(assigned) = self.partitions.get_mut(&source) else { return Ok(()) };
+        if assigned.restoring {
+            // Fetched before the pause took effect: read again when its state is there.
+            let at = (source.clone(), message.position.offset);
+            return match self.broker.pause(&[source]).and_then(|()| self.broker.rewind(&[at])) {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.fatal(format!("cannot read again after the restore: {error}"))),
+            };
+        }
         let bytes =
             message.payload.as_ref().map_or(0, bytes::Bytes::len) + message.key.as_ref().map_or(0, bytes::Bytes::len);
         let offset = message.position.offset;
@@ -316,11 +349,12 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         if self.retry.isolating() { 1 } else { self.settings.commit_max_messages }
     }
 
-    fn replace_condemned(&self, finished: Finished) -> Finished {
+    fn replace_condemned(&mut self, finished: Finished) -> Finished {
         let at = (finished.work.source.clone(), finished.work.message.position.offset);
         match self.retry.condemned(&at) {
             Some(reason) => {
-                self.processor.dead_letter(finished.work, "undeliverable", reason, self.retry.aborts().max(1))
+                let attempts = self.retry.aborts().max(1);
+                self.processor.dead_letter(finished.work, "undeliverable", reason, attempts)
             }
             None => finished,
         }
@@ -366,11 +400,48 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 Err(ProduceError::Fatal(message)) => return Err(self.fatal(message)),
             }
         }
-        let open =
-            self.open.get_or_insert_with(|| Open { since: Instant::now(), outcomes: Vec::new(), counts: Vec::new() });
+        let open = self.open.get_or_insert_with(Open::begin);
         open.outcomes.push((finished.work.source.clone(), finished.work.message.position.offset));
         open.counts.append(&mut finished.counts);
         Ok(true)
+    }
+
+    /// Lets timers publish, in the partitions whose records are all released: what a timer changes comes after
+    /// what they changed. It goes with the partition's position, sent again, so that a stale owner is refused.
+    fn tick(&mut self) -> Result<(), LoopError> {
+        let due = self.ticked_at.elapsed() >= TICK_INTERVAL && self.retry.due() && !self.retry.isolating();
+        if !due || self.draining || self.processor.changelog().is_none() {
+            return Ok(());
+        }
+        self.ticked_at = Instant::now();
+        let now = Timestamp::now();
+        let quiet: Vec<(TopicPartition, i64)> = self
+            .partitions
+            .iter()
+            .filter(|(_, assigned)| !assigned.restoring && assigned.tracker.in_flight().0 == 0)
+            .filter_map(|(source, assigned)| Some((source.clone(), assigned.tracker.next()?)))
+            .collect();
+        for (source, position) in quiet {
+            let Some(Emitted { outputs, mut counts }) = self.processor.on_tick(&source, position, now) else {
+                continue;
+            };
+            for output in &outputs {
+                match self.broker.produce(output) {
+                    Ok(()) => {}
+                    Err(ProduceError::Fatal(why)) => return Err(self.fatal(why)),
+                    Err(
+                        ProduceError::Abort(message)
+                        | ProduceError::Refused(message)
+                        | ProduceError::RefusedEarlier(message),
+                    ) => return self.abort(&message),
+                }
+            }
+            self.open.get_or_insert_with(Open::begin).counts.append(&mut counts);
+            if let Some(assigned) = self.partitions.get_mut(&source) {
+                assigned.ticked = true;
+            }
+        }
+        Ok(())
     }
 
     fn commit_due(&self) -> bool {
@@ -389,13 +460,15 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             .partitions
             .iter()
             .filter_map(|(source, assigned)| {
-                let offset = assigned.tracker.uncommitted()?;
+                let ticked = if assigned.ticked { assigned.tracker.next() } else { None };
+                let offset = assigned.tracker.uncommitted().or(ticked)?;
                 let in_work = self.processor.fragile() && assigned.tracker.in_flight().0 > 0;
                 let marker = self.care.progress(in_work);
                 Some(Position { partition: source.clone(), offset, metadata: marker.metadata() })
             })
             .collect();
-        let alone = (open.outcomes.len() == 1).then(|| open.outcomes[0].clone());
+        let ticked = self.partitions.values().any(|assigned| assigned.ticked);
+        let alone = (open.outcomes.len() == 1 && !ticked).then(|| open.outcomes[0].clone());
         let started = Instant::now();
         let result = self.broker.commit(&offsets);
         match result {
@@ -406,7 +479,9 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
                 for Position { partition: source, offset, .. } in offsets {
                     if let Some(assigned) = self.partitions.get_mut(&source) {
                         assigned.tracker.commit();
+                        assigned.ticked = false;
                     }
+                    self.processor.on_committed(&source, offset);
                     self.retry.committed(&source, offset);
                 }
                 self.retry.calm();
@@ -444,12 +519,14 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
         self.metrics.transaction(self.processor.stage(), TransactionOutcome::Aborted, started.elapsed());
         self.open = None;
         self.epoch += 1;
+        self.processor.on_aborted();
         let mut replayed = 0;
         let mut positions = Vec::new();
         for (source, assigned) in &mut self.partitions {
             let (messages, bytes) = assigned.tracker.in_flight();
             self.lanes[assigned.lane].remove(messages, bytes);
             replayed += messages;
+            assigned.ticked = false;
             if let Some(offset) = assigned.tracker.rewind(self.epoch) {
                 positions.push((source.clone(), offset));
             }
@@ -469,85 +546,6 @@ impl<B: Broker, P: Processor> TransactionLoop<B, P> {
             // Without the seek the position would be wrong and records lost: start afresh instead.
             Err(error) => Err(self.fatal(format!("cannot read again after an abort: {error}"))),
         }
-    }
-
-    fn rebalance(&mut self) -> Result<(), LoopError> {
-        for event in self.broker.rebalances() {
-            match event {
-                Rebalance::Assigned(sources) => {
-                    self.health.join();
-                    info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions assigned");
-                    self.metrics.rebalance(self.processor.stage(), "assigned");
-                    self.epoch += 1;
-                    let markers = self.earlier_attempts(&sources);
-                    self.care.assigned(markers.values().any(|marker| marker.suspicious()));
-                    let mut pause = Vec::new();
-                    for source in sources {
-                        let lane = self.processor.lane(&source.topic);
-                        if self.draining || self.lanes[lane].paused() {
-                            pause.push(source.clone());
-                        }
-                        let id = self.next_partition_id;
-                        self.next_partition_id += 1;
-                        let found = Some(markers.get(&source).copied().unwrap_or_default());
-                        let tracker = PartitionTracker::new(self.epoch);
-                        self.partitions.insert(source, Assigned { tracker, found, lane, id });
-                    }
-                    self.lenient("pause", |broker| broker.pause(&pause))?;
-                }
-                Rebalance::Revoked(sources) => {
-                    info!(stage = self.processor.stage(), partitions = %listed(&sources), "partitions revoked");
-                    self.metrics.rebalance(self.processor.stage(), "revoked");
-                    for source in &sources {
-                        if let Some(assigned) = self.partitions.remove(source) {
-                            let (messages, bytes) = assigned.tracker.in_flight();
-                            self.lanes[assigned.lane].remove(messages, bytes);
-                            self.metrics.forget_partition(self.processor.stage(), source);
-                        }
-                        self.retry.forget(source);
-                    }
-                    if self.open.is_some() {
-                        // The transaction may hold outcomes of the partitions that went.
-                        self.abort("partitions were revoked")?;
-                        self.retry.calm();
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The markers of partitions that came; none where nothing here can bring the process down.
-    fn earlier_attempts(&mut self, sources: &[TopicPartition]) -> HashMap<TopicPartition, Marker> {
-        if !self.processor.fragile() {
-            return HashMap::new();
-        }
-        match self.broker.markers(sources) {
-            Ok(found) => found.into_iter().map(|(source, text)| (source, Marker::parse(&text))).collect(),
-            Err(error) => {
-                warn!(stage = self.processor.stage(), error = %error, "earlier attempts are not known");
-                HashMap::new()
-            }
-        }
-    }
-
-    /// Pauses and resumes the partitions of lanes whose state has changed.
-    fn apply_lanes(&mut self) -> Result<(), LoopError> {
-        for lane in 0..self.lanes.len() {
-            let Some(change) = self.lanes[lane].take_change() else { continue };
-            let sources: Vec<TopicPartition> = self
-                .partitions
-                .iter()
-                .filter(|(_, assigned)| assigned.lane == lane)
-                .map(|(source, _)| source.clone())
-                .collect();
-            match change {
-                LaneChange::Pause => self.lenient("pause", |broker| broker.pause(&sources))?,
-                LaneChange::Resume if self.draining => {}
-                LaneChange::Resume => self.lenient("resume", |broker| broker.resume(&sources))?,
-            }
-        }
-        Ok(())
     }
 
     /// Makes a call whose transient failure only costs time.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 pub struct LoopHealth {
     turned_ms: AtomicI64,
     joined: AtomicBool,
+    restoring: AtomicBool,
 }
 
 impl LoopHealth {
@@ -23,6 +24,16 @@ impl LoopHealth {
     /// Notes that the group was joined.
     pub fn join(&self) {
         self.joined.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether state of partitions is still being read.
+    pub fn is_restoring(&self) -> bool {
+        self.restoring.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether state of partitions is still being read.
+    pub fn restoring(&self, restoring: bool) {
+        self.restoring.store(restoring, Ordering::Relaxed);
     }
 
     /// Notes a turn; also called while the loop is being set up.

@@ -54,6 +54,12 @@ impl Probes {
                 .filter(|(_, health)| !health.joined())
                 .map(|(stage, _)| format!("stage {stage} has not joined its group")),
         );
+        missing.extend(
+            self.loops
+                .iter()
+                .filter(|(_, health)| health.is_restoring())
+                .map(|(stage, _)| format!("stage {stage} is restoring its state")),
+        );
         missing
     }
 }

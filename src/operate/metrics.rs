@@ -22,6 +22,8 @@ pub const NAMES: &[&str] = &[
     "undertone_review_requests_total",
     "undertone_escalations_total",
     "undertone_language_total",
+    "undertone_sla_breach_risks_total",
+    "undertone_sla_breaches_total",
     "undertone_end_to_end_duration_seconds",
     "undertone_processing_duration_seconds",
     "undertone_inference_duration_seconds",
@@ -41,6 +43,8 @@ pub const NAMES: &[&str] = &[
     "undertone_kafka_consumer_lag_messages",
     "undertone_kafka_consumer_lag_seconds",
     "undertone_kafka_committed_offset",
+    "undertone_state_restored_records_total",
+    "undertone_state_restore_duration_seconds",
     "undertone_model_info",
     "undertone_policy_info",
     "undertone_build_info",
@@ -106,6 +110,15 @@ pub enum Count {
         /// Whether the model was measured on it.
         supported: bool,
     },
+    /// A deadline was at risk, or missed.
+    Sla {
+        /// Channel.
+        channel: Channel,
+        /// `P1` … `P5`, before ageing.
+        priority: &'static str,
+        /// Missed, not only at risk.
+        breached: bool,
+    },
     /// From a source record's timestamp to now.
     EndToEnd {
         /// Channel.
@@ -126,6 +139,10 @@ pub enum Outcome {
     Filtered,
     /// Dead-lettered.
     DeadLetter,
+    /// Handed to the owner of the key that a customer has moved to.
+    SentOn,
+    /// A change of what is remembered of a customer.
+    Updated,
 }
 
 impl Outcome {
@@ -135,6 +152,8 @@ impl Outcome {
             Self::Ticket => "ticket",
             Self::Filtered => "filtered",
             Self::DeadLetter => "dlq",
+            Self::SentOn => "sent_on",
+            Self::Updated => "updated",
         }
     }
 }
@@ -159,6 +178,8 @@ pub struct Metrics {
     reviews: IntCounterVec,
     escalations: IntCounterVec,
     languages: IntCounterVec,
+    breach_risks: IntCounterVec,
+    breaches: IntCounterVec,
     end_to_end: HistogramVec,
     processing: HistogramVec,
     inference: Histogram,
@@ -178,6 +199,8 @@ pub struct Metrics {
     lag_messages: IntGaugeVec,
     lag_seconds: GaugeVec,
     committed: IntGaugeVec,
+    restored: IntCounterVec,
+    restore_duration: HistogramVec,
     model_info: IntGaugeVec,
     policy_info: IntGaugeVec,
 }
@@ -217,6 +240,12 @@ impl Metrics {
             )?,
             escalations: make.counters("escalations_total", "Policy rules that fired.", &["rule", "channel"])?,
             languages: make.counters("language_total", "Messages by detected language.", &["language", "supported"])?,
+            breach_risks: make.counters(
+                "sla_breach_risks_total",
+                "Deadlines of which the risk was told.",
+                &["channel", "priority"],
+            )?,
+            breaches: make.counters("sla_breaches_total", "Deadlines missed.", &["channel", "priority"])?,
             end_to_end: make.histograms(
                 "end_to_end_duration_seconds",
                 "Source record's timestamp to committed ticket.",
@@ -285,6 +314,17 @@ impl Metrics {
                 "Next offset to read after a restart.",
                 &["stage", "topic", "partition"],
             )?,
+            restored: make.counters(
+                "state_restored_records_total",
+                "Records of the state read after an assignment.",
+                &["stage"],
+            )?,
+            restore_duration: make.histograms(
+                "state_restore_duration_seconds",
+                "From an assignment to its state being whole.",
+                &["stage"],
+                DURATIONS,
+            )?,
             model_info: make.gauges("model_info", "The model in use.", &["model", "version", "digest"])?,
             policy_info: make.gauges("policy_info", "The policy in use.", &["version", "digest"])?,
             registry: registry.clone(),
@@ -333,6 +373,10 @@ impl Metrics {
                     let supported = if *supported { "true" } else { "false" };
                     self.languages.with_label_values(&[language.as_str(), supported]).inc();
                 }
+                Count::Sla { channel, priority, breached } => {
+                    let counter = if *breached { &self.breaches } else { &self.breach_risks };
+                    counter.with_label_values(&[channel.as_str(), priority]).inc();
+                }
                 Count::EndToEnd { channel, since_ms } => {
                     let seconds = (now - since_ms).max(0) as f64 / 1000.0;
                     self.end_to_end.with_label_values(&[channel.as_str()]).observe(seconds);
@@ -376,6 +420,12 @@ impl Metrics {
     /// Counts a rebalance (`assigned` or `revoked`).
     pub fn rebalance(&self, stage: &str, kind: &str) {
         self.rebalances.with_label_values(&[stage, kind]).inc();
+    }
+
+    /// Counts the records of a restore and observes its time.
+    pub fn restored(&self, stage: &str, records: u64, duration: Duration) {
+        self.restored.with_label_values(&[stage]).inc_by(records);
+        self.restore_duration.with_label_values(&[stage]).observe(duration.as_secs_f64());
     }
 
     /// Sets a lane's use.
@@ -512,6 +562,8 @@ mod tests {
                 language: "en".into(),
                 supported: true,
             },
+            Count::Sla { channel, priority: "P1", breached: false },
+            Count::Sla { channel, priority: "P1", breached: true },
             Count::EndToEnd { channel, since_ms: 0 },
         ]);
         metrics.consumed(None, "t");
@@ -520,6 +572,7 @@ mod tests {
         metrics.transaction("score", TransactionOutcome::Committed, Duration::ZERO);
         metrics.replayed("score", 1);
         metrics.rebalance("score", "assigned");
+        metrics.restored("prioritise", 1, Duration::ZERO);
         metrics.lane("score", "chat", 1, 1);
         metrics.assignment("score", 1, 0);
         metrics.lag_seconds("score", &partition, 1.0);

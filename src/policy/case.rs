@@ -110,6 +110,19 @@ impl<'a> Case<'a> {
                 || self.topic_in(&rules.praise.topics).is_some())
     }
 
+    /// What the customer has had to do so far (R47), 0 to 1: a weighted sum.
+    pub(super) fn effort(&self) -> f64 {
+        let (weights, history) = (&self.settings.effort, &self.facts.history);
+        let repeats = self.signal(&weights.repetition_signals).is_some();
+        let flag = |holds: bool| if holds { 1.0 } else { 0.0 };
+        let sum = weights.contact * f64::from(history.contacts.saturating_sub(1))
+            + weights.channel_switch * f64::from(history.channel_switches)
+            + weights.reopened * flag(history.reopened)
+            + weights.waiting_day * history.waiting_hours / 24.0
+            + weights.repetition * flag(repeats);
+        rounded(probability(sum))
+    }
+
     /// Whether urgency and sentiment are both sure enough not to need a review.
     pub(super) fn is_sure(&self) -> bool {
         let below = self.settings.confidence.review_below;
@@ -139,6 +152,8 @@ pub(super) struct Draft {
     pub no_reply_needed: bool,
     pub review: Vec<ReviewCause>,
     pub churn_risk: ChurnRisk,
+    /// Whether the conversation holds a higher priority than the message's own.
+    pub held: bool,
 }
 
 /// A reason whose effects are still being collected.
@@ -168,6 +183,7 @@ impl Draft {
             no_reply_needed: false,
             review: Vec::new(),
             churn_risk: ChurnRisk::Low,
+            held: false,
         }
     }
 

@@ -40,6 +40,10 @@ pub struct PriorityDecision {
     pub nps_class: Option<NpsClass>,
     /// Deadlines.
     pub sla: Sla,
+    /// What the customer has had to do so far, 0 (nothing) to 1.
+    pub effort: f64,
+    /// Whether the message's own priority was lower than what its conversation holds.
+    pub held: bool,
 }
 
 /// A cell of the priority matrix, by rank; 1 is the highest of either scale.
@@ -106,11 +110,25 @@ pub enum RuleName {
     Matrix,
     /// Thanks, no reply needed.
     Thanks,
+    /// Three negative contacts.
+    ThreeStrikes,
+    /// The same matter again.
+    RepeatContact,
+    /// Negative messages in a row in one conversation.
+    ConsecutiveNegatives,
+    /// The mood falls within the conversation.
+    SentimentDrop,
+    /// Good experience before.
+    Forgiveness,
+    /// Down only after calm.
+    NeverFlap,
+    /// An agent has set the priority.
+    AgentOverride,
 }
 
 impl RuleName {
     /// All names, in the order of evaluation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::UrgencyOffset,
         Self::SensitiveTopic,
         Self::Safety,
@@ -123,12 +141,19 @@ impl RuleName {
         Self::CustomerTier,
         Self::Vulnerable,
         Self::Conflict,
+        Self::ThreeStrikes,
+        Self::RepeatContact,
+        Self::ConsecutiveNegatives,
+        Self::SentimentDrop,
+        Self::Forgiveness,
         Self::LowConfidence,
         Self::UnsupportedLanguage,
         Self::NothingAtStake,
         Self::DowngradeHeld,
         Self::Matrix,
         Self::Thanks,
+        Self::NeverFlap,
+        Self::AgentOverride,
     ];
 
     /// Returns the name as tickets and metrics spell it.
@@ -152,6 +177,13 @@ impl RuleName {
             Self::DowngradeHeld => "downgrade_held",
             Self::Matrix => "matrix",
             Self::Thanks => "thanks",
+            Self::ThreeStrikes => "three_strikes",
+            Self::RepeatContact => "repeat_contact",
+            Self::ConsecutiveNegatives => "consecutive_negatives",
+            Self::SentimentDrop => "sentiment_drop",
+            Self::Forgiveness => "forgiveness",
+            Self::NeverFlap => "never_flap",
+            Self::AgentOverride => "agent_override",
         }
     }
 }
@@ -271,6 +303,9 @@ pub struct Sla {
     /// When the first response is due.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub first_response_due_at: Timestamp,
+    /// When the risk of missing what is due is told on `triage.sla`.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub breach_risk_at: Timestamp,
     /// When the next response is due; set once an agent has answered.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_response_due_at: Option<Timestamp>,
@@ -281,6 +316,13 @@ pub struct Sla {
     pub clock: Clock,
     /// The business calendar of the channel.
     pub calendar: String,
+}
+
+impl Sla {
+    /// Returns what the customer waits for: the next response, where there was a first.
+    pub fn due_at(&self) -> Timestamp {
+        self.next_response_due_at.unwrap_or(self.first_response_due_at)
+    }
 }
 
 /// Which hours count towards a deadline.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::levels::Priority;
+
 /// A class with its expected value and the calibrated probability that the class is right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scored {
@@ -79,8 +81,59 @@ pub struct Facts {
     pub signals: Vec<Labelled>,
     /// Whether the model was made for the language of the message.
     pub language_supported: bool,
-    /// Start of the clock: when the company received the message (architecture, decision 16).
+    /// Start of the clock: when the company received the oldest message of the conversation that nobody has
+    /// answered (architecture, decision 16).
     pub received_at: Timestamp,
+    /// What is known of the customer from before.
+    #[serde(default)]
+    pub history: HistoryFacts,
+}
+
+/// What is known of the customer, and of the conversation, with this message counted in.
+///
+/// A *contact* is a stretch of a conversation without a long silence (`history.gap_hours`). Windows are settings of
+/// the policy's `[history]`. [`Default`] is a customer who has never been heard of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryFacts {
+    /// Whether nothing was known before this message.
+    pub first_contact: bool,
+    /// Contacts within `history.repeat_days`, on any channel.
+    pub contacts: u32,
+    /// Of them, those about the topic of this message; 0 where the topic does not count.
+    pub same_topic_contacts: u32,
+    /// Contacts with a negative message within `history.window_days`.
+    pub negative_contacts: u32,
+    /// Days from the first of these to this message, begun ones counted.
+    pub negative_span_days: u32,
+    /// Contacts that were good and never negative, each halved by every `history.half_life_days` that have passed.
+    pub goodwill: f64,
+    /// Changes of the channel between the contacts within `history.repeat_days`.
+    pub channel_switches: u32,
+    /// Customer messages in this conversation.
+    pub thread_messages: u32,
+    /// Negative customer messages in a row in this conversation, up to this one.
+    pub negatives_in_row: u32,
+    /// Levels (of five) by which the sentiment lies below that at the start of the conversation.
+    pub sentiment_drop: u32,
+    /// Sentiment scores of the conversation's last messages, oldest first.
+    pub sentiment_trail: Vec<f64>,
+    /// Whether the conversation had been closed before.
+    pub reopened: bool,
+    /// Hours that the conversation has waited for an answer.
+    pub waiting_hours: f64,
+    /// The conversation's priority before this message, raised by ageing where that has happened.
+    pub previous: Option<Priority>,
+    /// Messages in a row, before this one, whose own priority was below `previous`.
+    pub calmer_before: u32,
+    /// The priority an agent gave the conversation; it wins until the conversation is closed.
+    pub agent_priority: Option<Priority>,
+    /// Whether an agent has ever answered in this conversation.
+    pub answered: bool,
+    /// When the first answer was due, once there was one.
+    pub first_response_due_at: Option<Timestamp>,
+    /// Other conversations of the customer that are open, latest first.
+    pub related_conversations: Vec<String>,
 }
 
 impl Facts {

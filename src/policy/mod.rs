@@ -15,6 +15,9 @@
 //!    never beyond P2; *floors* (sensitive P2, safety P1, unsupported language P3) lift what is
 //!    below them.
 //! 5. *Thanks* that need no reply become P5, unless a rule fired.
+//! 6. *History* acts in step 4: three negative contacts, the same matter for the third time, negative messages in
+//!    a row and a falling mood are causes of a raise. In the end a conversation keeps what it holds: up at once,
+//!    down only after calmer messages; an agent's priority wins over all.
 //!
 //! # Lowered only when sure
 //!
@@ -62,7 +65,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use calendar::Calendar;
@@ -74,9 +77,10 @@ pub use decision::{
     ChurnRisk, Clock, Handling, MatrixCell, NpsClass, PriorityDecision, Reason, Review, ReviewCause, RouteClass,
     RuleName, Sla,
 };
-pub use facts::{Facts, Labelled, Scored, SurveyFacts};
+pub use facts::{Facts, HistoryFacts, Labelled, Scored, SurveyFacts};
 pub use levels::{Impact, Priority, Urgency, sentiment_side};
 pub use load::{Finding, PolicyError};
+pub use settings::HistorySettings;
 
 /// A checked policy.
 #[derive(Debug, Clone)]
@@ -172,11 +176,48 @@ impl Policy {
     }
 
     fn due(&self, row: &Row, priority: Priority, from: Timestamp) -> Option<Timestamp> {
-        let target = row.target(priority);
+        self.after(row, priority, from, row.target(priority))
+    }
+
+    /// When `span` has passed since `from`, in the hours that count at `priority`.
+    fn after(&self, row: &Row, priority: Priority, from: Timestamp, span: SignedDuration) -> Option<Timestamp> {
         match self.targets.clock(row, priority) {
-            Clock::AlwaysOn => from.checked_add(target).ok(),
-            Clock::Business => self.calendars.get(&row.calendar)?.add(from, target),
+            Clock::AlwaysOn => from.checked_add(span).ok(),
+            Clock::Business => self.calendars.get(&row.calendar)?.add(from, span),
         }
+    }
+
+    /// Returns what is remembered of customers, and for how long.
+    pub fn history(&self) -> &HistorySettings {
+        &self.settings.history
+    }
+
+    /// Returns the levels by which a breach raises a conversation's priority, once.
+    pub fn aged_levels(&self) -> u8 {
+        self.settings.sla.aged_levels
+    }
+
+    /// Returns the deadlines of a conversation of `priority` that waits since `from`: the risk of a breach, and it.
+    pub fn deadlines(
+        &self,
+        channel: &str,
+        sub_channel: Option<&str>,
+        priority: Priority,
+        from: Timestamp,
+    ) -> (Timestamp, Timestamp) {
+        let facts = Facts {
+            channel: channel.to_owned(),
+            sub_channel: sub_channel.map(str::to_owned),
+            received_at: from,
+            ..Facts::default()
+        };
+        let sla = self.sla(&facts, priority);
+        (sla.breach_risk_at, sla.first_response_due_at)
+    }
+
+    /// Returns whether a topic of this probability counts.
+    pub fn topic_counts(&self, probability: f64) -> bool {
+        probability >= self.settings.confidence.topic_from
     }
 
     fn finish(&self, case: &Case<'_>, draft: Draft) -> PriorityDecision {
@@ -208,6 +249,8 @@ impl Policy {
             churn_risk: draft.churn_risk,
             nps_class: self.nps_class(facts),
             sla: self.sla(facts, priority),
+            effort: case.effort(),
+            held: draft.held,
             reasons: draft.reasons.into_iter().map(Reason::from).collect(),
         }
     }
@@ -256,13 +299,19 @@ impl Policy {
     fn sla(&self, facts: &Facts, priority: Priority) -> Sla {
         let row = self.targets.row(&facts.channel, facts.sub_channel.as_deref());
         let from = facts.received_at;
+        let target = row.target(priority);
         // At the end of time all that is left is to be due at once.
-        let due = self.due(row, priority, from);
-        let due = due.or_else(|| from.checked_add(row.target(priority)).ok()).unwrap_or(from);
+        let at = |span: SignedDuration| {
+            let due = self.after(row, priority, from, span);
+            due.or_else(|| from.checked_add(span).ok()).unwrap_or(from)
+        };
+        let due = at(target);
+        let history = &facts.history;
         Sla {
             profile: self.profile().to_owned(),
-            first_response_due_at: due,
-            next_response_due_at: None,
+            first_response_due_at: history.first_response_due_at.unwrap_or(due),
+            breach_risk_at: at(target.mul_f64(self.settings.sla.risk_at)),
+            next_response_due_at: history.answered.then_some(due),
             resolution_due_at: None,
             clock: self.targets.clock(row, priority),
             calendar: row.calendar.clone(),

@@ -41,6 +41,10 @@ pub(super) struct Settings {
     pub handling: HandlingSettings,
     /// Classes of survey scores.
     pub survey: SurveySettings,
+    /// What is remembered of customers.
+    pub history: HistorySettings,
+    /// What a customer's effort is made of.
+    pub effort: Effort,
     /// Deadlines.
     pub sla: SlaSettings,
     /// Business hours by name.
@@ -136,6 +140,44 @@ pub(super) struct Rules {
     pub conflict: Conflict,
     pub praise: Praise,
     pub thanks: Thanks,
+    pub three_strikes: AtLeast,
+    pub repeat_contact: AtLeast,
+    pub consecutive_negatives: AtLeast,
+    pub sentiment_drop: SentimentDrop,
+    pub forgiveness: Forgiveness,
+    pub never_flap: NeverFlap,
+}
+
+/// A rule that counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtLeast {
+    /// Fires from this count on.
+    pub from: u32,
+}
+
+/// A mood that falls.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SentimentDrop {
+    /// Levels below the start of the conversation.
+    pub levels: u32,
+}
+
+/// Good experience that is remembered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forgiveness {
+    /// Good contacts, decayed, from which it acts.
+    pub goodwill_from: f64,
+}
+
+/// Hysteresis.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NeverFlap {
+    /// Calmer messages in a row after which the priority may fall.
+    pub calmer_messages: u32,
 }
 
 /// A rule that only needs signals.
@@ -248,6 +290,14 @@ pub(super) enum UpliftCause {
     SocialReach,
     /// A high churn risk.
     ChurnRisk,
+    /// Three negative contacts.
+    ThreeStrikes,
+    /// The same matter again.
+    RepeatContact,
+    /// Negative messages in a row.
+    ConsecutiveNegatives,
+    /// A falling mood with an open problem.
+    SentimentDrop,
 }
 
 /// Languages the model was not made for.
@@ -297,6 +347,10 @@ pub(super) struct SlaSettings {
     pub profile: String,
     /// Priorities that count all hours.
     pub always_on: Vec<Priority>,
+    /// Part of the time, 0 to 1, after which the risk of a breach is told.
+    pub risk_at: f64,
+    /// Levels by which a breach raises the priority, once.
+    pub aged_levels: u8,
     /// Row of targets by sub-channel.
     pub sub_channels: BTreeMap<String, String>,
     /// Rows of targets by profile and channel.
@@ -370,4 +424,56 @@ impl Hours {
             ("sunday", &self.sunday),
         ]
     }
+}
+
+/// What is remembered of customers, and for how long.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistorySettings {
+    /// Older contacts no longer count.
+    pub window_days: u32,
+    /// Older contacts are no repeats.
+    pub repeat_days: u32,
+    /// A message after so long a silence is a contact of its own.
+    pub gap_hours: u32,
+    /// Good experience counts half after so long.
+    pub half_life_days: f64,
+    /// A conversation that is silent for so long becomes a plain contact; its priority starts afresh.
+    pub conversation_idle_days: u32,
+    /// A customer who is silent for so long is forgotten.
+    pub expire_days: u32,
+    /// Conversations kept of one customer; the longest silent becomes a plain contact.
+    pub max_conversations: usize,
+    /// Contacts kept of one customer, latest first.
+    pub max_contacts: usize,
+    /// Scores kept of one conversation.
+    pub trail: usize,
+    /// A message with an id seen within so long is a duplicate.
+    pub duplicate_hours: u32,
+    /// Ids kept of one customer.
+    pub max_ids: usize,
+    /// More mails than this, alike and within `loop_minutes`, are a loop between machines.
+    pub loop_messages: u32,
+    /// See there.
+    pub loop_minutes: u32,
+}
+
+/// Weights of what a customer has had to do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Effort {
+    /// Each contact after the first.
+    pub contact: f64,
+    /// Each change of the channel.
+    pub channel_switch: f64,
+    /// A conversation that had been closed.
+    pub reopened: f64,
+    /// Each day of waiting.
+    pub waiting_day: f64,
+    /// Words such as "as I already told you".
+    pub repetition: f64,
+    /// Signals that stand for them.
+    pub repetition_signals: Vec<String>,
+    /// From here on it is a hint.
+    pub high_from: f64,
 }

@@ -24,6 +24,7 @@ pub(super) fn build(settings: &Settings, text: &str) -> Result<Built, Vec<Findin
     check.names(settings);
     check.matrix(settings);
     check.numbers(settings);
+    check.history(settings);
     let calendars = check.calendars(settings);
     let targets = check.targets(settings);
     match targets {
@@ -140,6 +141,76 @@ impl Check<'_> {
                 nps.promoter_from, nps.passive_from
             ),
         );
+    }
+
+    fn history(&mut self, settings: &Settings) {
+        let history = &settings.history;
+        for (field, days) in [
+            ("window_days", history.window_days),
+            ("repeat_days", history.repeat_days),
+            ("conversation_idle_days", history.conversation_idle_days),
+            ("expire_days", history.expire_days),
+        ] {
+            self.require((1..=3650).contains(&days), &["history", field], format!("is `{days}`; it must be 1 to 3650"));
+        }
+        self.require(
+            history.repeat_days <= history.window_days && history.window_days <= history.expire_days,
+            &["history", "window_days"],
+            format!(
+                "is `{}`; it must be at least `repeat_days` (`{}`) and at most `expire_days` (`{}`)",
+                history.window_days, history.repeat_days, history.expire_days
+            ),
+        );
+        for (field, hours) in [("gap_hours", history.gap_hours), ("duplicate_hours", history.duplicate_hours)] {
+            self.require(
+                (1..=8760).contains(&hours),
+                &["history", field],
+                format!("is `{hours}`; it must be 1 to 8760"),
+            );
+        }
+        self.require(
+            history.half_life_days.is_finite() && history.half_life_days > 0.0,
+            &["history", "half_life_days"],
+            format!("is `{}`; it must be above 0", history.half_life_days),
+        );
+        for (field, count) in [
+            ("max_conversations", history.max_conversations),
+            ("max_contacts", history.max_contacts),
+            ("max_ids", history.max_ids),
+        ] {
+            self.require(
+                (1..=1000).contains(&count),
+                &["history", field],
+                format!("is `{count}`; it must be 1 to 1000"),
+            );
+        }
+        self.require(
+            history.trail <= 100,
+            &["history", "trail"],
+            format!("is `{}`; it must be at most 100", history.trail),
+        );
+        let risk_at = settings.sla.risk_at;
+        self.require(
+            risk_at > 0.0 && risk_at <= 1.0,
+            &["sla", "risk_at"],
+            format!("is `{risk_at}`; it must be above 0 and at most 1"),
+        );
+        let aged = settings.sla.aged_levels;
+        self.require(aged <= 4, &["sla", "aged_levels"], format!("is `{aged}`; it must be 0 to 4"));
+        let effort = &settings.effort;
+        for (field, weight) in [
+            ("contact", effort.contact),
+            ("channel_switch", effort.channel_switch),
+            ("reopened", effort.reopened),
+            ("waiting_day", effort.waiting_day),
+            ("repetition", effort.repetition),
+        ] {
+            self.require(
+                (0.0..=1.0).contains(&weight),
+                &["effort", field],
+                format!("is `{weight}`; a weight is 0 to 1"),
+            );
+        }
     }
 
     fn calendars(&mut self, settings: &Settings) -> BTreeMap<String, Calendar> {

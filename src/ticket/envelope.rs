@@ -16,6 +16,11 @@ pub const FILTERED: &str = "ticket.filtered.v1";
 /// Event type of a review request, after the prefix.
 pub const REVIEW: &str = "ticket.review_requested.v1";
 
+/// Event type of a deadline at risk, after the prefix.
+pub const BREACH_RISK: &str = "sla.breach_risk.v1";
+/// Event type of a missed deadline, after the prefix.
+pub const BREACHED: &str = "sla.breached.v1";
+
 /// W3C trace context, copied from the input record to every output.
 const TRACE_HEADERS: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 

@@ -24,6 +24,11 @@ pub fn event_id(kind: &str, tenant: Option<&str>, channel: Channel, message_id: 
     v5(&["event", kind, tenant.unwrap_or(""), channel.as_str(), message_id])
 }
 
+/// Id of the event about a deadline of a conversation.
+pub fn deadline_id(tenant: Option<&str>, conversation: &str, kind: &str, due: jiff::Timestamp) -> String {
+    v5(&["deadline", tenant.unwrap_or(""), conversation, kind, &due.to_string()])
+}
+
 /// Id of the event about a record that has no message (a tombstone).
 pub fn position_id(position: &SourcePosition) -> String {
     v5(&["position", &position.to_string()])

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::SCHEMA_VERSION;
-use crate::message::{CustomerMessage, InboundMessage};
+use crate::history::hash;
+use crate::message::{Channel, CustomerMessage, InboundMessage};
 use crate::model::{Evidence, Manifest, OrdinalScores, Scores};
 use crate::text::CleanText;
 
@@ -31,6 +32,10 @@ pub struct ScoredMessage {
     pub evidence: Vec<Evidence>,
     /// Which model said so.
     pub model: ModelStamp,
+    /// Digest of a mail's subject and text without what differs from copy to copy (numbers, case, punctuation):
+    /// machines that answer each other are known by it. Mails only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<u64>,
     /// Where the message came from.
     pub source: SourceStamp,
 }
@@ -140,6 +145,7 @@ impl ScoredMessage {
         include_text: bool,
     ) -> Self {
         let routing_key = message.customer_key();
+        let fingerprint = (message.channel == Channel::Email).then(|| fingerprint(&clean));
         let cut = message.notes.iter().any(|note| note.code == crate::message::NoteCode::TextTruncated);
         message.subject = None;
         message.text = None;
@@ -187,8 +193,18 @@ impl ScoredMessage {
                 digest: manifest.digest(),
                 inference_ms: verdict.inference_ms,
             },
+            fingerprint,
             source: SourceStamp::new(original, extra),
             message,
         }
     }
+}
+
+/// Characters of a mail that its fingerprint is made of.
+const FINGERPRINT_CHARS: usize = 500;
+
+fn fingerprint(clean: &CleanText) -> u64 {
+    let text = clean.subject.iter().map(String::as_str).chain([clean.body.as_str()]);
+    let letters = text.flat_map(str::chars).filter(|letter| letter.is_alphabetic()).flat_map(char::to_lowercase);
+    hash(&letters.take(FINGERPRINT_CHARS).collect::<String>())
 }

@@ -10,7 +10,8 @@ use super::{SCHEMA_VERSION, ids};
 use crate::message::Visibility;
 use crate::model::{Evidence, LabelScore, OrdinalScores};
 use crate::policy::{
-    ChurnRisk, Handling, Impact, MatrixCell, NpsClass, Policy, Priority, PriorityDecision, Reason, Review, Sla, Urgency,
+    ChurnRisk, Handling, HistoryFacts, Impact, MatrixCell, NpsClass, Policy, Priority, PriorityDecision, Reason,
+    Review, Sla, Urgency,
 };
 
 /// Value of `ticket.triaged.v1`.
@@ -24,6 +25,8 @@ pub struct Ticket {
     pub conversation_id: String,
     /// Message that this ticket was made for.
     pub message_id: String,
+    /// Grows with each message of the conversation, from 1: the highest holds.
+    pub revision: u32,
     /// Canonical customer; ticket updates echo it.
     pub routing_key: String,
     /// `email`, `chat` or `social`.
@@ -63,6 +66,10 @@ pub struct Ticket {
     pub signals: Vec<LabelScore>,
     /// Risk that the customer leaves.
     pub churn_risk: ChurnRisk,
+    /// What the customer has had to do so far.
+    pub effort: EffortPart,
+    /// What came before, so that nobody has to repeat himself.
+    pub context: ContextPart,
     /// What only social posts have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub social: Option<SocialPart>,
@@ -165,6 +172,60 @@ pub struct SurveyPart {
     pub nps_class: Option<NpsClass>,
 }
 
+/// What a customer has had to do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EffortPart {
+    /// 0 (nothing) to 1.
+    pub score: f64,
+    /// Contacts within the policy's `history.repeat_days` (7 by default), this one among them.
+    pub contacts: u32,
+    /// Changes of the channel between them.
+    pub channel_switches: u32,
+}
+
+/// What came before a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContextPart {
+    /// Whether nothing was known before this message.
+    pub first_contact: bool,
+    /// Customer messages in this conversation.
+    pub thread_messages: u32,
+    /// Contacts with a negative message within the policy's `history.window_days` (30 by default).
+    pub negative_contacts: u32,
+    /// Sentiment scores of the conversation's last messages, oldest first.
+    pub sentiment_trail: Vec<f64>,
+    /// `falling`, `rising` or `steady`, from the first to the last of the trail.
+    pub trend: String,
+    /// Whether the conversation had been closed before.
+    pub reopened: bool,
+    /// Other open conversations of the customer, latest first.
+    pub related_conversations: Vec<String>,
+}
+
+/// A change of the mood below this is none; the scale is -1 to 1.
+const STEADY_BELOW: f64 = 0.3;
+
+impl ContextPart {
+    fn new(history: HistoryFacts) -> Self {
+        let trail = history.sentiment_trail;
+        let change = trail.last().copied().unwrap_or(0.0) - trail.first().copied().unwrap_or(0.0);
+        let trend = match change {
+            change if change <= -STEADY_BELOW => "falling",
+            change if change >= STEADY_BELOW => "rising",
+            _ => "steady",
+        };
+        Self {
+            first_contact: history.first_contact,
+            thread_messages: history.thread_messages,
+            negative_contacts: history.negative_contacts,
+            sentiment_trail: trail,
+            trend: trend.to_owned(),
+            reopened: history.reopened,
+            related_conversations: history.related_conversations,
+        }
+    }
+}
+
 /// Priority in several notations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriorityPart {
@@ -178,6 +239,10 @@ pub struct PriorityPart {
     pub score: u8,
     /// The cell of the matrix.
     pub matrix: MatrixCell,
+    /// The conversation's priority before this message.
+    pub previous: Option<Priority>,
+    /// Whether it differs from that; true for the first.
+    pub changed: bool,
 }
 
 /// The policy behind a decision.
@@ -192,10 +257,11 @@ pub struct PolicyStamp {
 }
 
 impl Ticket {
-    /// Joins a scored message with the decision of a policy.
+    /// Joins a scored message with the decision of a policy and what was known before.
     pub fn new(
         scored: ScoredMessage,
         decision: PriorityDecision,
+        history: HistoryFacts,
         reach: Option<u64>,
         policy: &Policy,
         now: Timestamp,
@@ -217,6 +283,7 @@ impl Ticket {
             ticket_id: ids::ticket_id(message.tenant.as_deref(), &message.conversation_id),
             conversation_id: message.conversation_id,
             message_id: message.id,
+            revision: 1,
             routing_key,
             channel: message.channel.as_str().to_owned(),
             sub_channel: message.sub_channel,
@@ -248,6 +315,11 @@ impl Ticket {
             topics: scores.topics,
             signals: scores.signals,
             churn_risk: decision.churn_risk,
+            effort: EffortPart {
+                score: decision.effort,
+                contacts: history.contacts,
+                channel_switches: history.channel_switches,
+            },
             social,
             survey,
             priority: PriorityPart {
@@ -256,7 +328,10 @@ impl Ticket {
                 label4: decision.priority.label4().to_owned(),
                 score: decision.score,
                 matrix: decision.matrix,
+                previous: history.previous,
+                changed: history.previous != Some(decision.priority),
             },
+            context: ContextPart::new(history),
             reasons: decision.reasons,
             evidence,
             sla: decision.sla,

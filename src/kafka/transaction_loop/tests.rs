@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::kafka::OutputRecord;
+use crate::kafka::Rebalance;
 use crate::kafka::memory::{MemoryBroker, Store};
 
 /// Echoes records to `out`, in an order that is not theirs.
@@ -26,8 +27,14 @@ impl Shuffling {
 
 fn echo(work: Work) -> Finished {
     let value = work.message.payload.clone();
-    let output =
-        OutputRecord { topic: "out".into(), key: None, payload: value, headers: Vec::new(), timestamp_ms: None };
+    let output = OutputRecord {
+        topic: "out".into(),
+        partition: None,
+        key: None,
+        payload: value,
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
     Finished { work, outputs: vec![output], counts: Vec::new() }
 }
 
@@ -61,9 +68,10 @@ impl Processor for Shuffling {
             finished.push(echo(work));
         }
     }
-    fn dead_letter(&self, work: Work, class: &'static str, _: &str, _: u32) -> Finished {
+    fn dead_letter(&mut self, work: Work, class: &'static str, _: &str, _: u32) -> Finished {
         let output = OutputRecord {
             topic: "dlq".into(),
+            partition: None,
             key: None,
             payload: Some(format!("{class} {}", work.message.position).into()),
             headers: Vec::new(),

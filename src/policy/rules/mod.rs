@@ -4,6 +4,7 @@
 //! [`matrix`] settle urgency and impact and note what the priority must obey; those after it apply
 //! that to the priority.
 
+mod history;
 mod lower;
 mod raise;
 
@@ -14,7 +15,7 @@ use super::decision::RuleName;
 pub(super) type Rule = fn(&Case<'_>, &mut Draft);
 
 /// All rules in the order of evaluation.
-pub(super) const RULES: [Rule; 21] = [
+pub(super) const RULES: [Rule; 29] = [
     raise::sensitive_topic,
     raise::safety,
     raise::running_fraud,
@@ -27,6 +28,12 @@ pub(super) const RULES: [Rule; 21] = [
     raise::vulnerable,
     raise::conflict,
     raise::acknowledge,
+    history::three_strikes,
+    history::repeat_contact,
+    history::consecutive_negatives,
+    history::sentiment_drop,
+    history::effort,
+    history::forgiveness,
     lower::low_confidence,
     lower::unsupported_language,
     lower::nothing_at_stake,
@@ -36,6 +43,8 @@ pub(super) const RULES: [Rule; 21] = [
     uplift,
     floors,
     lower::thanks,
+    history::never_flap,
+    history::agent_override,
 ];
 
 /// Impact and urgency make the priority (3b).

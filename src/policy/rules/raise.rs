@@ -70,7 +70,7 @@ pub(super) fn human_request(case: &Case<'_>, draft: &mut Draft) {
 
 /// A problem is open unless the urgency is surely low, or the topic has nothing at stake and neither
 /// negative sentiment nor a signal such as a repeated contact speaks against it.
-fn has_open_problem(case: &Case<'_>, draft: &Draft) -> bool {
+pub(super) fn has_open_problem(case: &Case<'_>, draft: &Draft) -> bool {
     let settings = &case.settings.impact;
     let pressing = draft.urgency > Urgency::Low || !case.low_is_sure;
     let idle = case.idle_topic().is_some() && !case.negative && case.signal(&settings.open_problem_signals).is_none();
@@ -196,7 +196,7 @@ pub(super) fn acknowledge(case: &Case<'_>, draft: &mut Draft) {
 }
 
 /// Notes that `reason` raises by a level, if the settings count its cause.
-fn request_uplift(case: &Case<'_>, draft: &mut Draft, by: UpliftCause, reason: usize) {
+pub(super) fn request_uplift(case: &Case<'_>, draft: &mut Draft, by: UpliftCause, reason: usize) {
     if case.settings.uplift.causes.contains(&by) {
         draft.uplifts.push(reason);
     }

@@ -107,6 +107,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
             signals,
             language_supported,
             received_at,
+            history: HistoryFacts::default(),
         }
     })
 }
