@@ -57,6 +57,11 @@ enum Command {
         #[command(subcommand)]
         action: Topics,
     },
+    /// Shows or erases what is remembered of a customer.
+    History {
+        #[command(subcommand)]
+        action: History,
+    },
     /// Prints a published JSON Schema, or the names of all.
     Schema {
         /// Name, such as ticket.triaged.v1.
@@ -71,6 +76,14 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         repeat: usize,
     },
+}
+
+#[derive(Subcommand)]
+enum History {
+    /// Prints it as JSON; exit code 1 where nothing is remembered.
+    Show(commands::history::Who),
+    /// Has it erased, after all that is being worked on.
+    Erase(commands::history::Who),
 }
 
 #[derive(Subcommand)]
@@ -146,6 +159,18 @@ fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Topics { action: Topics::Create } => {
             logging(LogFormat::Text, "warn")?;
             commands::topics::create(&config)?;
+        }
+        Command::History { action } => {
+            logging(LogFormat::Text, "warn")?;
+            let mut out = std::io::stdout().lock();
+            match action {
+                History::Erase(who) => commands::history::erase(&config, &who, &mut out)?,
+                History::Show(who) => {
+                    if !commands::history::show(&config, &who, &mut out)? {
+                        return Ok(ExitCode::from(EXIT_FAILED));
+                    }
+                }
+            }
         }
         Command::Schema { name } => commands::schema::print(name.as_deref())?,
         Command::Feed { rate, repeat } => {

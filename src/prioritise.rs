@@ -90,7 +90,7 @@ impl PrioritiseProcessor {
     /// Makes the ticket of a scored message, or filters it, or sends it on to where its customer has moved.
     fn message(&mut self, work: &Work, mut scored: ScoredMessage) -> Made {
         let started = Instant::now();
-        let key = state_key(scored.message.tenant.as_deref(), &scored.routing_key);
+        let key = Customer::key(scored.message.tenant.as_deref(), &scored.routing_key);
         let mut customer = self.customer(&work.source, &key);
         if let Some(into) = customer.moved_to.clone()
             && hops(work) < MOST_HOPS
@@ -126,7 +126,7 @@ impl PrioritiseProcessor {
 
     /// Applies what is said of a customer, or sends it on to where the customer has moved.
     fn update(&mut self, work: &Work, mut record: CustomerRecord) -> Made {
-        let key = state_key(record.tenant.as_deref(), &record.routing_key);
+        let key = Customer::key(record.tenant.as_deref(), &record.routing_key);
         let customer = self.customer(&work.source, &key);
         let kind = record.event.kind();
         if let Some(into) = customer.moved_to.clone()
@@ -353,7 +353,7 @@ impl PrioritiseProcessor {
                 continue;
             }
             for deadline in customer.tell(now_ms, aged_levels) {
-                emitted.outputs.push(self.sla_output(routing_key(&key), &deadline, now)?);
+                emitted.outputs.push(self.sla_output(Customer::routing_key(&key), &deadline, now)?);
                 emitted.counts.push(Count::Sla {
                     channel: deadline.channel,
                     priority: deadline.previous.as_str(),
@@ -408,22 +408,6 @@ impl About {
         }
     }
 }
-
-/// Key of a customer's state: two tenants may have customers of the same name.
-fn state_key(tenant: Option<&str>, routing_key: &str) -> String {
-    match tenant {
-        Some(tenant) => format!("{tenant}{TENANT_SEPARATOR}{routing_key}"),
-        None => routing_key.to_owned(),
-    }
-}
-
-/// The customer key within a key of the state.
-fn routing_key(key: &str) -> &str {
-    key.split_once(TENANT_SEPARATOR).map_or(key, |(_, key)| key)
-}
-
-/// Unit separator: occurs in no tenant's name.
-const TENANT_SEPARATOR: char = '\u{1f}';
 
 /// How often a record has been sent on.
 fn hops(work: &Work) -> usize {

@@ -5,6 +5,9 @@
 //! [`ScoreProcessor`] puts it on tokenizer and inference threads. Results may come in any order; the
 //! loop restores it.
 
+mod identities;
+mod records;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::Config;
 use crate::kafka::{ErrorHeaders, Finished, OutputRecord, Processor, Work, dead_letter};
 use crate::message::filter::{Evidence as FilterEvidence, FilterReason, filter};
-use crate::message::{Channel, CustomerMessage, Decoded, InboundLimits, InboundMessage, decode};
+use crate::message::{AuthorType, Channel, CustomerMessage, Decoded, Direction, InboundLimits, InboundMessage, decode};
 use crate::model::{
     EncodedText, Engine, EngineLimits, InferenceError, Job, Manifest, Model, ModelError, ModelInput, Scored,
     WindowTokenizer,
@@ -28,7 +31,10 @@ use crate::operate::{Count, Metrics, Outcome};
 use crate::policy::{Policy, Priority};
 use crate::text::{CleanText, LanguageDetector, TextOptions, clean};
 use crate::ticket::envelope::{self, Event};
-use crate::ticket::{FilteredEvent, ScoredMessage, Verdict, ids};
+use crate::ticket::{CustomerEvent, CustomerRecord, FilteredEvent, ScoredMessage, Verdict, ids};
+
+pub use identities::Identities;
+use records::RecordTopic;
 
 /// Name of the stage.
 pub const STAGE: &str = "score";
@@ -82,6 +88,7 @@ pub struct Scoring {
     policy: Arc<Policy>,
     config: Config,
     metrics: Arc<Metrics>,
+    identities: Arc<Identities>,
 }
 
 impl Scoring {
@@ -110,7 +117,15 @@ impl Scoring {
             policy,
             config: config.clone(),
             metrics,
+            identities: Arc::default(),
         }
+    }
+
+    /// Leads messages to the customers that `identities` knows.
+    #[must_use]
+    pub fn with_identities(mut self, identities: Arc<Identities>) -> Self {
+        self.identities = identities;
+        self
     }
 
     /// The channel of a topic.
@@ -173,31 +188,89 @@ impl Scoring {
         clean: CleanText,
         verdict: Verdict,
     ) -> ScoredMessage {
-        ScoredMessage::new(original, message, clean, verdict, &self.manifest, self.config.output.include_text)
+        let routing_key = self.identities.canonical(message.customer_key());
+        let include_text = self.config.output.include_text;
+        ScoredMessage::new(original, message, clean, verdict, &self.manifest, include_text, routing_key)
     }
 
     fn finish_scored(&self, work: Work, message: CustomerMessage, clean: CleanText, verdict: Verdict) -> Finished {
         let channel = message.channel;
         let scored = self.scored(&work.message, message, clean, verdict);
+        match self.for_owner(&work.message, &scored.routing_key, "scored", &scored) {
+            Ok(output) => {
+                let counts = vec![Count::Processed { channel: Some(channel), outcome: Outcome::Scored }];
+                Finished { work, outputs: vec![output], counts }
+            }
+            Err(error) => self.refuse(work, "encode", &error.to_string(), 1),
+        }
+    }
+
+    /// A record of `triage.scored` for the owner of `key`.
+    fn for_owner<T: serde::Serialize>(
+        &self,
+        original: &InboundMessage,
+        key: &str,
+        kind: &'static str,
+        record: &T,
+    ) -> Result<OutputRecord, serde_json::Error> {
         let mut headers: envelope::RecordHeaders = vec![
             ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
-            ("triage-kind".into(), Some(Bytes::from_static(b"scored"))),
+            ("triage-kind".into(), Some(Bytes::from_static(kind.as_bytes()))),
         ];
-        headers.extend(envelope::trace_headers(&work.message));
-        let payload = match serde_json::to_vec(&scored) {
-            Ok(payload) => payload,
-            Err(error) => return self.refuse(work, "encode", &error.to_string(), 1),
-        };
-        let output = OutputRecord {
+        headers.extend(envelope::trace_headers(original));
+        Ok(OutputRecord {
             topic: self.config.topics.scored.clone(),
             partition: None,
-            key: Some(Bytes::from(scored.routing_key)),
-            payload: Some(payload.into()),
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
+            payload: Some(serde_json::to_vec(record)?.into()),
             headers,
-            timestamp_ms: work.message.timestamp_ms,
+            timestamp_ms: original.timestamp_ms,
+        })
+    }
+
+    /// Which of the topics without messages a topic is.
+    fn record_topic(&self, topic: &str) -> Option<RecordTopic> {
+        let topics = &self.config.topics;
+        let named = [
+            (&topics.updates, RecordTopic::Updates),
+            (&topics.customers, RecordTopic::Customers),
+            (&topics.identity, RecordTopic::Identity),
+        ];
+        named.into_iter().find(|(name, _)| !name.is_empty() && *name == topic).map(|(_, topic)| topic)
+    }
+
+    /// Hands a record that is no message to the customer's owner.
+    fn finish_record(&self, work: Work, topic: RecordTopic) -> Finished {
+        self.metrics.consumed(None, &work.message.position.topic);
+        let canonical = |key| self.identities.canonical(key);
+        let record = match records::read(topic, &work.message, canonical) {
+            Ok(record) => record,
+            Err((class, message)) => return self.refuse(work, class, &message, 1),
         };
-        let counts = vec![Count::Processed { channel: Some(channel), outcome: Outcome::Scored }];
-        Finished { work, outputs: vec![output], counts }
+        let counts = vec![Count::Processed { channel: None, outcome: Outcome::Scored }];
+        let Some(record) = record else {
+            return self.finish_filtered(work, None, FilterReason::Tombstone, None);
+        };
+        match self.for_owner(&work.message, &record.routing_key, record.event.kind(), &record) {
+            Ok(output) => Finished { work, outputs: vec![output], counts },
+            Err(error) => self.refuse(work, "encode", &error.to_string(), 1),
+        }
+    }
+
+    /// What tells the customer's owner that an agent has answered, where `message` is that; what a machine sends
+    /// stops no clock (requirements 3a).
+    fn agent_reply(&self, original: &InboundMessage, message: &CustomerMessage) -> Option<OutputRecord> {
+        let machine = matches!(message.author.kind, AuthorType::Bot | AuthorType::System);
+        if message.direction != Direction::Outbound || machine {
+            return None;
+        }
+        // A chat's answer does not name the customer by itself: it may echo the ticket's key.
+        let echoed = message.extra.get("routing_key").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let key = self.identities.canonical(echoed.unwrap_or_else(|| message.customer_key()));
+        let event =
+            CustomerEvent::AgentReply { conversation_id: message.conversation_id.clone(), at: message.received_at };
+        let record = CustomerRecord::new(key, message.tenant.clone(), event);
+        self.for_owner(original, &record.routing_key, record.event.kind(), &record).ok()
     }
 
     fn finish_filtered(
@@ -227,6 +300,7 @@ impl Scoring {
         headers.push(("triage-filtered-reason".into(), Some(Bytes::from_static(reason.as_str().as_bytes()))));
         headers.extend(envelope::trace_headers(&work.message));
         let channel = self.channel(&work.source.topic);
+        let reply = message.and_then(|message| self.agent_reply(&work.message, message));
         let output = OutputRecord {
             topic: self.config.topics.filtered.clone(),
             partition: None,
@@ -241,7 +315,7 @@ impl Scoring {
             Count::Processed { channel, outcome: Outcome::Filtered },
             Count::Filtered { channel, reason: reason.as_str() },
         ];
-        Finished { work, outputs: vec![output], counts }
+        Finished { work, outputs: std::iter::once(output).chain(reply).collect(), counts }
     }
 
     fn refuse(&self, work: Work, class: &'static str, message: &str, attempts: u32) -> Finished {
@@ -305,7 +379,7 @@ impl ScoreProcessor {
         let observe =
             move |report: crate::model::BatchReport| metrics.batch(report.rows, report.tokens, report.duration);
         let engine = Arc::new(Engine::start(model, limits, deliver, observe)?);
-        let capacity = scoring.channels.len().max(1) * config.limits.in_flight_messages;
+        let capacity = (scoring.channels.len() + 1) * config.limits.in_flight_messages;
         let (to_tokenizers, work) = bounded::<Work>(capacity);
         let tokenizers = (0..config.model.tokenizer_threads)
             .map(|index| {
@@ -356,6 +430,10 @@ fn tokenise(scoring: &Scoring, engine: &Engine<Tag>, finished: &Mutex<Vec<Finish
         let channel = scoring.channel(&work.source.topic);
         #[cfg(feature = "crash-points")]
         crash_on(&work.message);
+        if let Some(topic) = scoring.record_topic(&work.source.topic) {
+            push(finished, scoring.finish_record(work, topic));
+            continue;
+        }
         match scoring.prepare(&work.message, channel, Timestamp::now()) {
             Prepared::Ready(ready) => {
                 let Ready { message, clean, input, encoded, due_ms } = *ready;
@@ -387,11 +465,12 @@ impl Processor for ScoreProcessor {
 
     fn lane(&self, topic: &str) -> usize {
         let channel = self.scoring.channel(topic);
-        Channel::ALL.iter().position(|&known| Some(known) == channel).unwrap_or(0)
+        Channel::ALL.iter().position(|&known| Some(known) == channel).unwrap_or(Channel::ALL.len())
     }
 
+    // One for each channel, and one for what is no message.
     fn lanes(&self) -> Vec<&'static str> {
-        Channel::ALL.iter().map(|channel| channel.as_str()).collect()
+        Channel::ALL.iter().map(|channel| channel.as_str()).chain(["records"]).collect()
     }
 
     fn on_record(&mut self, work: Work) {

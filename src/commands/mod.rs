@@ -5,6 +5,7 @@ pub mod demo;
 pub mod eval;
 pub mod explain;
 pub mod feed;
+pub mod history;
 pub mod run;
 pub mod schema;
 pub mod score;

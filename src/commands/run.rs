@@ -11,12 +11,12 @@ use tracing::{error, info, warn};
 
 use super::{CommandError, load_policy};
 use crate::config::Config;
-use crate::kafka::{KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TransactionLoop};
+use crate::kafka::{KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TableReader, TransactionLoop};
 use crate::model::Model;
 use crate::operate::{LoopHealth, Metrics, Probes, serve, stop_on_signal};
 use crate::policy::Policy;
 use crate::prioritise::{self, PrioritiseProcessor};
-use crate::score::{self, ScoreProcessor, Scoring};
+use crate::score::{self, Identities, ScoreProcessor, Scoring};
 
 /// Stages to run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -134,9 +134,15 @@ impl Worker {
     fn stage(&self, stage: &str, health: &Arc<LoopHealth>, stop: &AtomicBool) -> Result<(), String> {
         if stage == score::STAGE {
             let model = self.model.as_ref().ok_or("no model was loaded")?;
-            let topics: Vec<&str> = self.config.topics.inputs.keys().map(String::as_str).collect();
+            let settings = &self.config.topics;
+            let records = [&settings.updates, &settings.customers, &settings.identity];
+            let inputs = settings.inputs.keys().chain(records.into_iter().filter(|topic| !topic.is_empty()));
+            let topics: Vec<&str> = inputs.map(String::as_str).collect();
+            let identities = Arc::new(Identities::default());
+            let _table = self.follow_identities(&identities)?;
             let processor = || {
                 let scoring = Scoring::new(&self.config, model, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+                let scoring = scoring.with_identities(Arc::clone(&identities));
                 ScoreProcessor::start(scoring, model).map_err(|error| error.to_string())
             };
             self.drive(stage, &topics, processor, health, stop)
@@ -144,6 +150,22 @@ impl Worker {
             let processor =
                 || Ok(PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics)));
             self.drive(stage, &[&self.config.topics.scored], processor, health, stop)
+        }
+    }
+
+    /// Reads who is whom, whole, before the first message is scored, and follows it from then on.
+    fn follow_identities(&self, identities: &Arc<Identities>) -> Result<Option<TableReader>, String> {
+        let topic = &self.config.topics.identity;
+        if topic.is_empty() {
+            return Ok(None);
+        }
+        let table = Arc::clone(identities);
+        let reader = TableReader::start(&self.config, topic, move |key, value| table.apply(key, value))
+            .map_err(|error| error.to_string())?;
+        if reader.wait(IDENTITIES_PATIENCE) {
+            Ok(Some(reader))
+        } else {
+            Err(format!("topic `{topic}` could not be read whole within {IDENTITIES_PATIENCE:?}"))
         }
     }
 
@@ -190,6 +212,8 @@ impl Worker {
     }
 }
 
+/// For reading who is whom, however many there are.
+const IDENTITIES_PATIENCE: Duration = Duration::from_mins(2);
 /// Between the end of unusable clients and the next ones.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 

@@ -98,7 +98,23 @@ pub enum Arrival {
     },
 }
 
+/// Unit separator: occurs in no tenant's name.
+const TENANT_SEPARATOR: char = '\u{1f}';
+
 impl Customer {
+    /// Key of a customer's state: two tenants may have customers of the same name.
+    pub fn key(tenant: Option<&str>, routing_key: &str) -> String {
+        match tenant {
+            Some(tenant) => format!("{tenant}{TENANT_SEPARATOR}{routing_key}"),
+            None => routing_key.to_owned(),
+        }
+    }
+
+    /// The customer key within a key of the state.
+    pub fn routing_key(key: &str) -> &str {
+        key.split_once(TENANT_SEPARATOR).map_or(key, |(_, key)| key)
+    }
+
     /// Reads a value of the changelog.
     pub fn from_json(value: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(value)

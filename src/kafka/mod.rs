@@ -20,6 +20,7 @@ mod plain;
 mod processor;
 mod restore;
 mod retry;
+mod table;
 mod tracker;
 mod transaction_loop;
 
@@ -31,4 +32,5 @@ pub use embedded::EmbeddedBroker;
 pub use lanes::LaneLimits;
 pub use plain::{PlainProducer, PlainReader};
 pub use processor::{Emitted, Finished, OutputRecord, Processor, TopicPartition, Work};
+pub use table::TableReader;
 pub use transaction_loop::{LoopError, LoopSettings, TransactionLoop};

@@ -33,6 +33,8 @@ pub fn update(record: CustomerRecord, mut customer: Customer, policy: &Policy, a
             // A profile that is taken back leaves the history to its own time.
             customer.last_ms = customer.last_ms.max(at_ms);
         }
+        // Nothing is known that could move: whatever comes is keyed rightly already.
+        CustomerEvent::IdentityMerge { .. } if customer.is_empty() => {}
         CustomerEvent::IdentityMerge { into } if into != routing_key => {
             let mut known = std::mem::take(&mut customer);
             let before = known.moved_to.replace(into.as_str().into());

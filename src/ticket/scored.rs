@@ -134,7 +134,7 @@ pub struct Verdict {
 }
 
 impl ScoredMessage {
-    /// Joins a message, its cleaned text and the verdict; drops raw texts, all text if `include_text` is false, and
+    /// Joins a message of the customer under `routing_key`, its cleaned text and the verdict; drops raw texts, all text if `include_text` is false, and
     /// sentiment and emotions where the model was not measured on the language.
     pub fn new(
         original: &InboundMessage,
@@ -143,8 +143,8 @@ impl ScoredMessage {
         verdict: Verdict,
         manifest: &Manifest,
         include_text: bool,
+        routing_key: String,
     ) -> Self {
-        let routing_key = message.customer_key();
         let fingerprint = (message.channel == Channel::Email).then(|| fingerprint(&clean));
         let cut = message.notes.iter().any(|note| note.code == crate::message::NoteCode::TextTruncated);
         message.subject = None;
