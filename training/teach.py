@@ -35,20 +35,18 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, default=Path("build"))
     options = arguments.parse_args()
-    folder, out = options.build / "permissive", options.build / "permissive/teacher.npy"
-    if out.exists():
-        return
-    texts = [r["text"] for name in ("train", "pool") for r in read(folder / f"{name}.jsonl")]
-    ids = encode(options.build / "base/tokenizer.json", texts)
-    total = np.zeros((len(ids), N_LOGITS), np.float32)
-    for name, weight in TEACHERS.items():
-        kept = folder / f"teacher-{name}.npy"
-        if not kept.exists():
+    folder, tokenizer = options.build / "permissive", options.build / "base/tokenizer.json"
+    for part in ("train", "ours", "pool"):
+        out = folder / f"{part}.teacher.npy"
+        if out.exists():
+            continue
+        ids = encode(tokenizer, [r["text"] for r in read(folder / f"{part}.jsonl")])
+        total = np.zeros((len(ids), N_LOGITS), np.float32)
+        for name, weight in TEACHERS.items():
             model = Undertone.of(RECIPES[name]).eval()
             model.load_state_dict(torch.load(options.build / name / "model.pt")["model"])
-            np.save(kept, answers(model, ids))
-        total += weight * np.load(kept)
-    np.save(out, total)
+            total += weight * answers(model, ids)
+        np.save(out, total)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
         {"params": plain, "lr": options.rate, "weight_decay": 0.0},
         {"params": model.heads.parameters(), "lr": options.heads_rate, "weight_decay": 0.01}], fused=True)
     epochs = [10 * number + epoch for epoch in range(recipe.epochs[number])]
-    plan = [batch for epoch in epochs for batch in batches(lengths, options.batch, epoch)]
+    labels = len(truth["urgency"])  # rows of the pool come after them
+    order = np.concatenate([np.tile(np.arange(labels), recipe.repeat), np.arange(labels, len(lengths))])
+    plan = [order[batch] for epoch in epochs for batch in batches(lengths[order], options.batch, epoch)]
     warm = max(1, len(plan) // 12)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / warm, (len(plan) - step) / (len(plan) - warm)))
@@ -100,7 +102,7 @@ def cycle(options, number: int, start: dict | None, data: tuple) -> dict:
         with autocast():
             logits = model(*padded([ids[i] for i in batch]))
         value = logits.new_zeros(())
-        labelled = batch < len(truth["urgency"])  # rows of the pool come after them
+        labelled = batch < labels
         if labelled.any():
             value = value + loss(logits[labelled], {n: t[batch[labelled]] for n, t in truth.items()}, weights)
         if teacher is not None:
@@ -135,9 +137,12 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     texts = options.build / recipe.sources
-    rows = read(texts / "train.jsonl")
+    parts = ["train"] + ["ours"] * recipe.ours
+    rows = [row for part in parts for row in read(texts / f"{part}.jsonl")]
     pool = read(texts / "pool.jsonl") if recipe.taught else []
-    teacher = torch.tensor(np.load(texts / "teacher.npy")) if recipe.taught else None
+    teacher = None
+    if recipe.taught:
+        teacher = torch.tensor(np.concatenate([np.load(texts / f"{part}.teacher.npy") for part in [*parts, "pool"]]))
     ids = encode(options.build / "base/tokenizer.json", [r["text"] for r in rows + pool])
     truth = targets(rows)
     weights = {h.name: class_weights(truth[h.name], len(h.labels)) for h in HEADS if h.kind != "multilabel"}

@@ -104,9 +104,13 @@ pub struct Run<'k> {
 impl<'k> Run<'k> {
     /// Prepares topics and a reader of their outcomes.
     pub fn new(kafka: &'k RealKafka, name: &'static str, more: &str) -> Self {
+        Self::with_model(kafka, name, &format!("{TINY_MODEL}{more}"))
+    }
+
+    /// As `new`, where `more` names the model.
+    pub fn with_model(kafka: &'k RealKafka, name: &'static str, more: &str) -> Self {
         let rng = Rng::of(name);
-        let pipeline = Pipeline::new(kafka, name, &format!("{TINY_MODEL}{more}"));
-        Self::on(pipeline, rng, name, &[])
+        Self::on(Pipeline::new(kafka, name, more), rng, name, &[])
     }
 
     /// As `new`, on a pipeline whose topics `without` do not exist.
@@ -117,7 +121,10 @@ impl<'k> Run<'k> {
             .input_topics()
             .into_iter()
             .chain(pipeline.outcome_topics())
-            .chain([pipeline.topic("scored"), pipeline.topic("review")])
+            .chain(
+                ["scored", "review", "sla", "state", "updates", "customers", "identity"]
+                    .map(|name| pipeline.topic(name)),
+            )
             .filter(|topic| without.iter().all(|name| *topic != pipeline.topic(name)))
             .collect();
         kafka.create_topics(&all.iter().map(|topic| (topic.as_str(), 3)).collect::<Vec<_>>());
@@ -291,6 +298,8 @@ impl Verdict {
             .map(|record| format!("{}/{}@{}", record.topic, record.partition, record.offset))
             .collect();
         let scored = pipeline.read_to_end(&[pipeline.topic("scored")]);
+        let scored: Vec<Record> =
+            scored.into_iter().filter(|record| record.header("triage-kind").as_deref() == Some("scored")).collect();
         let outcomes = pipeline.read_to_end(&pipeline.outcome_topics());
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for record in &scored {

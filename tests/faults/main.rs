@@ -10,6 +10,7 @@
 mod brokers;
 mod budgets;
 mod harness;
+mod history;
 mod outputs;
 mod workers;
 

@@ -6,13 +6,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Run, beside_others, delivery};
-use crate::support::pipeline::source;
+use crate::support::pipeline::{source, word};
 use crate::support::{NewRecord, RealKafka};
 
 /// Text in a language the model does not know, so that a review is asked for.
 fn doubtful(index: usize) -> NewRecord {
     let conversation = format!("doubt-{}", index % 5);
-    let text = "Guten Tag, könnten Sie mir bitte sagen, wann das Paket ankommt? Ich warte schon seit einer Woche.";
+    let text = format!(
+        "Guten Tag, könnten Sie mir bitte sagen, wann das Paket {} ankommt? Ich warte schon seit einer Woche.",
+        word(index)
+    );
     NewRecord::new(json!({ "id": format!("d-{index}"), "conversation_id": conversation, "text": text }).to_string())
         .key(conversation)
 }

@@ -42,7 +42,9 @@ impl<'k> Pipeline<'k> {
             format!(
                 "[app]\nname = \"{prefix}\"\n[kafka]\nbootstrap_servers = \"{bootstrap}\"\n\
                  [topics]\nscored = \"{prefix}.scored\"\ntickets = \"{prefix}.tickets\"\nfiltered = \"{prefix}.filtered\"\n\
-                 review = \"{prefix}.review\"\ndlq = \"{prefix}.dlq\"\npartitions = 3\nscored_partitions = 4\n\
+                 review = \"{prefix}.review\"\ndlq = \"{prefix}.dlq\"\n\
+                 sla = \"{prefix}.sla\"\nstate = \"{prefix}.state\"\nupdates = \"{prefix}.updates\"\n\
+                 customers = \"{prefix}.customers\"\nidentity = \"{prefix}.identity\"\npartitions = 3\nscored_partitions = 4\n\
                  [topics.inputs]\n\"{prefix}.email\" = \"email\"\n\"{prefix}.chat\" = \"chat\"\n\"{prefix}.social\" = \"social\"\n\
                  [operate]\nlog_format = \"text\"\n{more}\n"
             ),
@@ -111,6 +113,11 @@ pub fn undertone(arguments: &[&str], config: &Path) -> Output {
         .unwrap()
 }
 
+/// A word of its own for each number.
+pub fn word(number: usize) -> String {
+    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
 /// Message `index` of a channel; one in five is poison or not a customer's.
 pub fn message(channel: &str, index: usize) -> NewRecord {
     let conversation = format!("{channel}-{}", index % 17);
@@ -121,6 +128,8 @@ pub fn message(channel: &str, index: usize) -> NewRecord {
         2 => "Great service, I am delighted.",
         _ => "The app crashes whenever I open my invoice, since yesterday, and I have written twice already.",
     };
+    // Mails that are alike but for numbers would be taken for a loop between machines.
+    let text = format!("{text} {}", word(index));
     let mut message =
         json!({ "id": id, "conversation_id": conversation, "text": text, "sent_at": "2026-11-28T10:00:00Z" });
     let record = match index % 21 {
