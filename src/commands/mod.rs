@@ -5,6 +5,8 @@ pub mod demo;
 pub mod eval;
 pub mod explain;
 pub mod feed;
+pub mod policy;
+mod reasons;
 pub mod run;
 pub mod schema;
 pub mod score;
