@@ -46,6 +46,11 @@ enum Command {
     Explain(commands::explain::Options),
     /// Measures the model on labelled lines; exit code 1 if a figure misses its gate.
     Eval(commands::eval::Options),
+    /// Tests a policy.
+    Policy {
+        #[command(subcommand)]
+        action: commands::policy::Action,
+    },
     /// Checks configuration, policy, model and brokers; exit code 0 or 78.
     Validate {
         /// Does not ask the brokers.
@@ -149,6 +154,12 @@ fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
             logging(LogFormat::Text, "warn")?;
             let (mut out, mut errors) = (std::io::stdout().lock(), std::io::stderr());
             if !commands::eval::eval(&config, &options, &mut out, &mut errors)? {
+                return Ok(ExitCode::from(EXIT_FAILED));
+            }
+        }
+        Command::Policy { action: commands::policy::Action::Test(options) } => {
+            logging(LogFormat::Text, "warn")?;
+            if !commands::policy::test(&config, &options, &mut std::io::stdout().lock())? {
                 return Ok(ExitCode::from(EXIT_FAILED));
             }
         }

@@ -6,6 +6,7 @@
 //! (architecture.md, decisions 9 to 14)
 
 mod decide;
+pub mod engine;
 mod update;
 
 use std::collections::HashMap;
@@ -15,7 +16,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Deserialize;
 use tracing::warn;
 
 use crate::config::Config;
@@ -28,19 +28,17 @@ use crate::operate::{Count, Metrics, Outcome};
 use crate::policy::Policy;
 use crate::score::refuse;
 use crate::ticket::envelope::{self, Event, RecordHeaders};
-use crate::ticket::{CustomerRecord, FilteredEvent, ReviewRequest, ScoredMessage, SlaEvent, Ticket, ids};
+use crate::ticket::{FilteredEvent, ReviewRequest, ScoredMessage, SlaEvent, Ticket, ids};
 
 pub use decide::{Decided, decide, ticket_of_stranger};
-use update::{Updated, update};
+use engine::{End, Moment, Record, StateChange, Step, Told, step, tell};
 
 /// Name of the stage.
 pub const STAGE: &str = "prioritise";
 
 /// Customers whose deadlines are looked after in one tick of a partition.
 const CUSTOMERS_PER_TICK: usize = 500;
-/// Times that a record of a customer who has moved is sent on; two that point at each other end the chase.
-const MOST_HOPS: usize = 3;
-/// Header that counts them.
+/// Header that counts how often a record was sent on after a customer who has moved.
 const HOPS_HEADER: &str = "triage-hops";
 
 /// The stage; everything happens on the Kafka thread.
@@ -52,13 +50,6 @@ pub struct PrioritiseProcessor {
     customers: HashMap<i32, Store>,
 }
 
-/// What tells the records of `triage.scored` apart.
-#[derive(Deserialize)]
-struct Kind<'a> {
-    #[serde(borrow)]
-    kind: std::borrow::Cow<'a, str>,
-}
-
 impl PrioritiseProcessor {
     /// Collects what the stage needs.
     pub fn new(config: &Config, policy: Arc<Policy>, metrics: Arc<Metrics>) -> Self {
@@ -66,104 +57,64 @@ impl PrioritiseProcessor {
     }
 
     fn process(&mut self, work: Work) -> Finished {
-        let payload = work.message.payload.clone().unwrap_or_default();
-        let unreadable = |error: serde_json::Error| {
-            // serde_json quotes short values; class and place are enough here.
-            format!("not a record of this topic at line {} column {}", error.line(), error.column())
+        let record = match Record::read(work.message.payload.as_deref().unwrap_or_default()) {
+            Ok(record) => record,
+            Err(error) => return self.refuse(work, "scored_record", &error.to_string()),
         };
-        let kind = match serde_json::from_slice::<Kind<'_>>(&payload) {
-            Ok(Kind { kind }) => kind,
-            Err(error) => return self.refuse(work, "scored_record", &unreadable(error)),
-        };
-        let result = if kind == "scored" {
-            serde_json::from_slice::<ScoredMessage>(&payload).map(|scored| self.message(&work, scored))
-        } else {
-            serde_json::from_slice::<CustomerRecord>(&payload).map(|record| self.update(&work, record))
-        };
-        match result {
-            Ok(Ok((outputs, counts))) => Finished { work, outputs, counts },
-            Ok(Err(error)) => self.refuse(work, "encode", &error.to_string()),
-            Err(error) => self.refuse(work, "scored_record", &unreadable(error)),
+        match self.made(&work, record) {
+            Ok((outputs, counts)) => Finished { work, outputs, counts },
+            Err(error) => self.refuse(work, "encode", &error.to_string()),
         }
     }
 
-    /// Makes the ticket of a scored message, or filters it, or sends it on to where its customer has moved.
-    fn message(&mut self, work: &Work, mut scored: ScoredMessage) -> Made {
+    /// Lets the engine decide and makes of it what is published and counted.
+    fn made(&mut self, work: &Work, record: Record) -> Made {
         let started = Instant::now();
-        let key = Customer::key(scored.message.tenant.as_deref(), &scored.routing_key);
-        let mut customer = self.customer(&work.source, &key);
-        if let Some(into) = customer.moved_to.clone()
-            && hops(work) < MOST_HOPS
-        {
-            scored.routing_key = into.into_string();
-            let output = self.send_on(work, &scored.routing_key, "scored", &scored)?;
-            return Ok((vec![output], vec![Count::Processed { channel: None, outcome: Outcome::SentOn }]));
-        }
-        let channel = scored.message.channel;
-        let source_ms = scored.source.timestamp.map(Timestamp::as_millisecond);
         let now = Timestamp::now();
-        let scores_count = scores_count(&scored);
-        let about = About::of(&scored);
-        let (mut outputs, mut counts) = match decide(scored, &mut customer, &self.policy, now) {
-            Decided::Ticket(ticket) => {
-                let outputs = self.ticket_outputs(work, &ticket, now)?;
-                (outputs, ticket_counts(&ticket, channel))
-            }
-            Decided::Filtered(reason, name, value) => {
-                let output = self.filtered_output(work, &about, reason, name, value, now)?;
-                let processed = Count::Processed { channel: Some(channel), outcome: Outcome::Filtered };
-                let filtered = Count::Filtered { channel: Some(channel), reason: reason.as_str() };
-                (vec![output], vec![processed, filtered])
-            }
+        let about = if let Record::Scored(scored) = &record { Some(About::of(scored)) } else { None };
+        let store = self.customers.get(&work.source.partition);
+        let known = store.and_then(|store| store.get(&record.state_key()));
+        let at = Moment { record_ms: work.message.timestamp_ms.unwrap_or_default(), now };
+        let Step { key, end, state } = step(record, known, hops(work), &self.policy, at);
+        let decided = matches!(end, End::Ticket(_) | End::Filtered { .. });
+        let (mut outputs, mut counts) = self.outputs(work, end, about.as_ref(), now)?;
+        if let Some(about) = about.filter(|_| decided) {
+            counts.push(about.scores);
+            counts.extend(about.source_ms.map(|since_ms| Count::EndToEnd { channel: about.channel, since_ms }));
+            self.metrics.step(Some(about.channel), "policy", started.elapsed());
+        }
+        let state = match state {
+            StateChange::Kept => return Ok((outputs, counts)),
+            StateChange::Put(customer) => Some(*customer),
+            StateChange::Erased => None,
         };
-        counts.push(scores_count);
-        counts.extend(source_ms.map(|since_ms| Count::EndToEnd { channel, since_ms }));
-        outputs.push(self.state_output(&work.source, &key, Some(&customer))?);
-        self.put(work, &key, Some(customer));
-        self.metrics.step(Some(channel), "policy", started.elapsed());
+        outputs.push(self.state_output(&work.source, &key, state.as_ref())?);
+        let store = self.customers.entry(work.source.partition).or_default();
+        store.put(work.message.position.offset, &key, state);
         Ok((outputs, counts))
     }
 
-    /// Applies what is said of a customer, or sends it on to where the customer has moved.
-    fn update(&mut self, work: &Work, mut record: CustomerRecord) -> Made {
-        let key = Customer::key(record.tenant.as_deref(), &record.routing_key);
-        let customer = self.customer(&work.source, &key);
-        let kind = record.event.kind();
-        if let Some(into) = customer.moved_to.clone()
-            && matches!(kind, "agent_reply" | "ticket_update" | "profile" | "erase")
-            && hops(work) < MOST_HOPS
-        {
-            record.routing_key = into.into_string();
-            let mut outputs = vec![self.send_on(work, &record.routing_key, kind, &record)?];
-            if kind == "erase" {
-                outputs.push(self.state_output(&work.source, &key, None)?);
-                self.put(work, &key, None);
+    fn outputs(&self, work: &Work, end: End, about: Option<&About>, now: Timestamp) -> Made {
+        let done = |channel, outcome| Count::Processed { channel, outcome };
+        match (end, about) {
+            (End::Ticket(ticket), Some(about)) => {
+                Ok((self.ticket_outputs(work, &ticket, now)?, ticket_counts(&ticket, about.channel)))
             }
-            return Ok((outputs, vec![Count::Processed { channel: None, outcome: Outcome::SentOn }]));
+            (End::Filtered { reason, name, value }, Some(about)) => {
+                let output = self.filtered_output(work, about, reason, name, value, now)?;
+                let filtered = Count::Filtered { channel: Some(about.channel), reason: reason.as_str() };
+                Ok((vec![output], vec![done(Some(about.channel), Outcome::Filtered), filtered]))
+            }
+            (End::SentOn(record), _) => Ok((vec![self.send_on(work, &record)?], vec![done(None, Outcome::SentOn)])),
+            (End::Updated(sent_on), _) => {
+                let outputs = sent_on.map(|record| self.send_on(work, &record)).transpose()?;
+                Ok((outputs.into_iter().collect(), vec![done(None, Outcome::Updated)]))
+            }
+            // Only messages end so; were it otherwise, the record would still not be lost.
+            (End::Ticket(_) | End::Filtered { .. }, None) => {
+                Err(serde::ser::Error::custom("a decision on what is no message"))
+            }
         }
-        let before = customer.clone();
-        let at_ms = work.message.timestamp_ms.unwrap_or_default();
-        let Updated { state, sent_on } = update(record, customer, &self.policy, at_ms);
-        let mut outputs = Vec::new();
-        if let Some(record) = sent_on {
-            outputs.push(self.send_on(work, &record.routing_key, record.event.kind(), &record)?);
-        }
-        // What says nothing new leaves no trace; an erasure always does.
-        if state.as_ref() != Some(&before) {
-            outputs.push(self.state_output(&work.source, &key, state.as_ref())?);
-            self.put(work, &key, state);
-        }
-        Ok((outputs, vec![Count::Processed { channel: None, outcome: Outcome::Updated }]))
-    }
-
-    /// The customer as the next message finds it.
-    fn customer(&self, source: &TopicPartition, key: &str) -> Customer {
-        self.customers.get(&source.partition).and_then(|store| store.get(key)).cloned().unwrap_or_default()
-    }
-
-    fn put(&mut self, work: &Work, key: &str, state: Option<Customer>) {
-        let store = self.customers.entry(work.source.partition).or_default();
-        store.put(work.message.position.offset, key, state);
     }
 
     fn refuse(&self, work: Work, class: &'static str, message: &str) -> Finished {
@@ -281,24 +232,21 @@ impl PrioritiseProcessor {
     }
 
     /// A record of `triage.scored` for the owner of another key.
-    fn send_on<T: serde::Serialize>(
-        &self,
-        work: &Work,
-        key: &str,
-        kind: &'static str,
-        record: &T,
-    ) -> Result<OutputRecord, serde_json::Error> {
+    fn send_on(&self, work: &Work, record: &Record) -> Result<OutputRecord, serde_json::Error> {
         let mut headers: RecordHeaders = vec![
             ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
-            ("triage-kind".into(), Some(Bytes::from_static(kind.as_bytes()))),
+            ("triage-kind".into(), Some(Bytes::from_static(record.kind().as_bytes()))),
             (HOPS_HEADER.into(), Some(Bytes::from((hops(work) + 1).to_string()))),
         ];
         headers.extend(envelope::trace_headers(&work.message));
         Ok(OutputRecord {
             topic: self.config.topics.scored.clone(),
             partition: None,
-            key: Some(Bytes::copy_from_slice(key.as_bytes())),
-            payload: Some(Bytes::from(serde_json::to_vec(record)?)),
+            key: Some(Bytes::copy_from_slice(record.routing_key().as_bytes())),
+            payload: Some(Bytes::from(match record {
+                Record::Scored(scored) => serde_json::to_vec(scored)?,
+                Record::About(record) => serde_json::to_vec(record)?,
+            })),
             headers,
             timestamp_ms: work.message.timestamp_ms,
         })
@@ -340,19 +288,14 @@ impl PrioritiseProcessor {
         now: Timestamp,
     ) -> Result<Option<Emitted>, serde_json::Error> {
         let now_ms = now.as_millisecond();
-        let (settings, aged_levels) = (self.policy.history(), self.policy.aged_levels());
         let Some(store) = self.customers.get(&source.partition) else { return Ok(None) };
         let due = store.due(now_ms, CUSTOMERS_PER_TICK);
         let mut emitted = Emitted::default();
         let mut changes = Vec::new();
         for key in due {
-            let Some(mut customer) = store.get(&key).cloned() else { continue };
-            if customer.is_expired(now_ms, settings) {
-                emitted.outputs.push(self.state_output(source, &key, None)?);
-                changes.push((key, None));
-                continue;
-            }
-            for deadline in customer.tell(now_ms, aged_levels) {
+            let Some(customer) = store.get(&key) else { continue };
+            let Told { state, deadlines } = tell(customer, now_ms, &self.policy);
+            for deadline in deadlines {
                 emitted.outputs.push(self.sla_output(Customer::routing_key(&key), &deadline, now)?);
                 emitted.counts.push(Count::Sla {
                     channel: deadline.channel,
@@ -360,8 +303,8 @@ impl PrioritiseProcessor {
                     breached: deadline.kind == DeadlineKind::Breached,
                 });
             }
-            emitted.outputs.push(self.state_output(source, &key, Some(&customer))?);
-            changes.push((key, Some(customer)));
+            emitted.outputs.push(self.state_output(source, &key, state.as_ref())?);
+            changes.push((key, state));
         }
         if changes.is_empty() {
             return Ok(None);
@@ -378,8 +321,11 @@ impl PrioritiseProcessor {
 /// What is published for a record, and what is counted.
 type Made = Result<(Vec<OutputRecord>, Vec<Count>), serde_json::Error>;
 
-/// What a filtered event says of a scored message.
+/// What is counted of a scored message, and what a filtered event says of it.
 struct About {
+    scores: Count,
+    /// Time of the source record.
+    source_ms: Option<i64>,
     message_id: String,
     conversation_id: String,
     channel: Channel,
@@ -391,6 +337,8 @@ impl About {
     fn of(scored: &ScoredMessage) -> Self {
         let message = &scored.message;
         Self {
+            scores: scores_count(scored),
+            source_ms: scored.source.timestamp.map(Timestamp::as_millisecond),
             message_id: message.id.clone(),
             conversation_id: message.conversation_id.clone(),
             channel: message.channel,

@@ -6,6 +6,8 @@ pub mod eval;
 pub mod explain;
 pub mod feed;
 pub mod history;
+pub mod policy;
+mod reasons;
 pub mod run;
 pub mod schema;
 pub mod score;

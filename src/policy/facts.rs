@@ -42,6 +42,7 @@ pub struct Labelled {
 
 /// The survey answer a comment came with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SurveyFacts {
     /// `nps`, `csat`, `ces` or another kind.
     pub kind: String,
@@ -94,7 +95,7 @@ pub struct Facts {
 /// A *contact* is a stretch of a conversation without a long silence (`history.gap_hours`). Windows are settings of
 /// the policy's `[history]`. [`Default`] is a customer who has never been heard of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct HistoryFacts {
     /// Whether nothing was known before this message.
     pub first_contact: bool,

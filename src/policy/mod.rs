@@ -50,6 +50,7 @@
 
 mod calendar;
 mod case;
+pub mod cases;
 mod decision;
 mod facts;
 mod levels;
