@@ -7,9 +7,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-use support::pipeline::{CHANNELS, lost_and_doubled, undertone};
-use support::{Pipeline, RealKafka, Record, Worker};
+use serde_json::{Value, json};
+use support::pipeline::{CHANNELS, TINY_MODEL, lost_and_doubled, undertone};
+use support::{NewRecord, Pipeline, RealKafka, Record, Worker};
 
 fn setup(name: &str, more: &str) -> Option<Pipeline<'static>> {
     RealKafka::shared().map(|kafka| Pipeline::new(kafka, name, more))
@@ -163,4 +163,73 @@ fn validate_asks_the_brokers() {
     assert_eq!(bad.status.code(), Some(78));
     let errors = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(errors.contains("no.such.review") && errors.contains("topics create"), "{errors}");
+}
+
+#[test]
+fn unequal_partitions_of_scored_and_state_are_refused() {
+    let Some(kafka) = RealKafka::shared() else { return };
+    let pipeline = Pipeline::without_topics(kafka, "unequal", TINY_MODEL);
+    kafka.create_topics(&[(&pipeline.topic("state"), 3)]);
+    pipeline.create_topics();
+    let validated = undertone(&["validate"], &pipeline.config);
+    assert_eq!(validated.status.code(), Some(78));
+    let mut worker = Worker::start(&pipeline.config, "w-0", &[]);
+    let status = worker.wait_exit(Duration::from_mins(1));
+    assert_eq!(status.and_then(|status| status.code()), Some(1), "{}", worker.log());
+    assert!(worker.log().contains("must have the same number"), "{}", worker.log());
+}
+
+#[test]
+fn one_person_on_two_channels_is_one_customer_and_can_be_erased() {
+    let Some(kafka) = RealKafka::shared() else { return };
+    let pipeline = Pipeline::new(kafka, "identity", TINY_MODEL);
+    let chat =
+        |id: &str| json!({ "id": id, "session_id": id, "author": { "id": "u-1" }, "text": "Where is my order?" });
+    let mail = |id: &str| {
+        let from = "Ann <Ann@Example.org>";
+        json!({ "id": id, "message_id": format!("<{id}@example.org>"), "from": from, "text": "Where is my refund?" })
+    };
+    let send = |topic: &str, key: Option<&str>, value: &Value| {
+        let record = NewRecord::new(value.to_string());
+        kafka.produce(&pipeline.topic(topic), &[key.map_or_else(|| record.clone(), |key| record.clone().key(key))]);
+    };
+    let tickets = |count: usize| -> Vec<Value> {
+        let mut tickets: Vec<Value> = pipeline.outcomes(count).iter().map(Record::json).collect();
+        tickets.sort_by_key(|ticket| ticket["message_id"].as_str().unwrap_or_default().to_owned());
+        tickets
+    };
+    let mut worker = Worker::start(&pipeline.config, "w-0", &[]);
+    worker.wait_ready();
+    send("chat", None, &chat("m-1"));
+    send("email", None, &mail("m-2"));
+    let strangers = tickets(2);
+    assert_eq!(strangers[0]["routing_key"], "chat:u-1");
+    assert_eq!(strangers[1]["routing_key"], "email:ann@example.org");
+    // It turns out that both are customer 7, who is important.
+    send("customers", Some("c-7"), &json!({ "tier": "vip", "name": "Ann" }));
+    send("identity", Some("chat:u-1"), &json!({ "customer_id": "c-7" }));
+    send("identity", Some("email:ann@example.org"), &json!({ "customer_id": "c-7" }));
+    let show = || undertone(&["history", "show", "c-7"], &pipeline.config);
+    let shown = |wanted: &str| {
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        loop {
+            let said = String::from_utf8_lossy(&show().stdout).into_owned();
+            if wanted.split(' ').all(|word| said.contains(word)) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{wanted}: {said}\n{}", worker.log());
+        }
+    };
+    shown("vip m-1 m-2@example.org");
+    send("chat", None, &chat("m-3"));
+    let known = tickets(3);
+    assert_eq!(known[2]["routing_key"], "c-7");
+    assert_eq!(known[2]["customer"]["tier"], "vip");
+    assert_eq!(known[2]["effort"]["contacts"], 3);
+    assert_eq!(known[2]["effort"]["channel_switches"], 2);
+    assert!(undertone(&["history", "erase", "c-7"], &pipeline.config).status.success());
+    shown("nothing is remembered");
+    send("chat", None, &chat("m-4"));
+    assert_eq!(tickets(4)[3]["context"]["first_contact"], true);
+    assert!(worker.terminate().success(), "{}", worker.log());
 }

@@ -11,7 +11,9 @@ use tracing::{error, info, warn};
 
 use super::{CommandError, load_policy};
 use crate::config::Config;
-use crate::kafka::{KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TableReader, TransactionLoop};
+use crate::kafka::{
+    KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TableReader, TransactionLoop, check_state_partitions,
+};
 use crate::model::Model;
 use crate::operate::{LoopHealth, Metrics, Probes, serve, stop_on_signal};
 use crate::policy::Policy;
@@ -147,6 +149,7 @@ impl Worker {
             };
             self.drive(stage, &topics, processor, health, stop)
         } else {
+            check_state_partitions(&self.config).map_err(|error| error.to_string())?;
             let processor =
                 || Ok(PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics)));
             self.drive(stage, &[&self.config.topics.scored], processor, health, stop)

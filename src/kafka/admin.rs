@@ -38,9 +38,9 @@ pub enum AdminError {
         /// Why.
         message: String,
     },
-    /// Some topics could not be created.
+    /// Some topics could not be created, or do not fit.
     #[error("{}", .0.join("\n"))]
-    Create(Vec<String>),
+    Topics(Vec<String>),
 }
 
 /// All topics that the worker reads and writes.
@@ -115,7 +115,7 @@ pub async fn create_topics(config: &Config) -> Result<Vec<(TopicPlan, bool)>, Ad
             Err((name, code)) => failed.push(format!("topic `{name}` was not created: {code}")),
         }
     }
-    if failed.is_empty() { Ok(done) } else { Err(AdminError::Create(failed)) }
+    if failed.is_empty() { Ok(done) } else { Err(AdminError::Topics(failed)) }
 }
 
 /// Compares the brokers' topics with what the configuration needs; gives a line for each fault.
@@ -147,6 +147,27 @@ pub async fn check_topics(config: &Config) -> Result<Vec<String>, AdminError> {
         faults.extend(dead_letter_fault(config, dlq).await?);
     }
     Ok(faults)
+}
+
+/// Refuses unequal numbers of partitions of `scored` and `state`: a customer's state would be looked for where it is
+/// not. Topics that do not exist yet are not compared. (architecture.md, decision 12)
+pub fn check_state_partitions(config: &Config) -> Result<(), AdminError> {
+    let client = client_config(config, Role::Admin).map_err(|error: BrokerError| unreachable(config, error))?;
+    let consumer: BaseConsumer = client.create().map_err(|error| unreachable(config, error))?;
+    let count = |topic: &str| {
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(|error| unreachable(config, error))?;
+        Ok(metadata.topics().iter().find(|found| found.name() == topic).map_or(0, |found| found.partitions().len()))
+    };
+    let topics = &config.topics;
+    let (scored, state) = (count(&topics.scored)?, count(&topics.state)?);
+    if scored == 0 || state == 0 || scored == state {
+        return Ok(());
+    }
+    Err(AdminError::Topics(vec![format!(
+        "topic `{}` has {scored} partitions and `{}` has {state}: they must have the same number, the state of a \
+         partition lies in the partition of that number; create `{}` anew with {scored} (history begins afresh)",
+        topics.scored, topics.state, topics.state
+    )]))
 }
 
 /// A dead-letter topic that would refuse what the inputs accept. (architecture.md, decision 18)

@@ -24,7 +24,7 @@ mod table;
 mod tracker;
 mod transaction_loop;
 
-pub use admin::{AdminError, TopicPlan, check_topics, create_topics, planned_topics};
+pub use admin::{AdminError, TopicPlan, check_state_partitions, check_topics, create_topics, planned_topics};
 pub use broker::{Broker, BrokerError, CommitFailure, Position, ProduceError, Rebalance, Restored, Unusable};
 pub use client::{KafkaBroker, Role, client_config};
 pub use dead_letter::{ErrorHeaders, dead_letter};
