@@ -7,6 +7,7 @@ pub mod explain;
 pub mod feed;
 pub mod policy;
 mod reasons;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod score;

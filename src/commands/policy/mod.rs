@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::color::Color;
 use super::CommandError;
+use super::color::Color;
 use crate::config::Config;
 use crate::policy::Policy;
 use crate::policy::cases::{self, Cases, CasesError, Outcome};
@@ -93,8 +93,7 @@ fn report(config: &Config, options: &TestOptions) -> Result<Report, CommandError
         Some(path) => Source::read(path)?,
         None => Source { place: "built-in cases".to_owned(), text: cases::SHIPPED.to_owned() },
     };
-    Policy::from_toml(&policy.text)
-        .map_err(|source| CommandError::Policy { place: policy.place.clone(), source })?;
+    Policy::from_toml(&policy.text).map_err(|source| CommandError::Policy { place: policy.place.clone(), source })?;
     let refused = |error: CasesError| CommandError::Setting(format!("{}: {error}", source.place));
     let outcomes = Cases::from_toml(&source.text).map_err(refused)?.run(&policy.text).map_err(refused)?;
     let passed = outcomes.iter().filter(|outcome| outcome.passed).count();

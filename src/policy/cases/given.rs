@@ -55,7 +55,8 @@ impl Given {
             sentiment: class(&self.sentiment, "neutral").scored(sentiment_score),
             urgency: class(&self.urgency, "normal").scored(urgency_score),
             emotions: self.emotions.0.clone(),
-            topic: Some(Labelled { score: topic.confidence(), label: topic.label }).filter(|topic| !topic.label.is_empty()),
+            topic: Some(Labelled { score: topic.confidence(), label: topic.label })
+                .filter(|topic| !topic.label.is_empty()),
             signals: self.signals.0.clone(),
             language_supported: self.language_supported.unwrap_or(true),
             received_at: self.received_at.or_else(|| Timestamp::from_second(RECEIVED_AT).ok()).unwrap_or_default(),

@@ -104,7 +104,11 @@ fn what_nobody_can_mean_is_refused_with_its_line() {
         (case("expects = {}"), 3, "expects"),
         (case("given = { chanel = \"chat\" }\nexpect = { priority = \"P1\" }"), 3, "chanel"),
         (case("expect = { priority = \"P1\" }\ngiven = { urgency = { lable = \"high\" } }"), 4, "lable"),
-        (case("expect = { priority = \"P1\" }\ngiven = { urgency = { label = \"high\", confidence = 1.2 } }"), 4, "1.2"),
+        (
+            case("expect = { priority = \"P1\" }\ngiven = { urgency = { label = \"high\", confidence = 1.2 } }"),
+            4,
+            "1.2",
+        ),
         (case("expect = { priority = \"P1\" }\ngiven = { signals = { safety = -1.0 } }"), 4, "probability"),
         (case("expect = { priority = \"P1\" }\ngiven = { topic = 3 }"), 4, "label"),
         (case("given = { history = { contact = 3 } }\nexpect = { priority = \"P1\" }"), 3, "contact"),
