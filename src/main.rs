@@ -51,6 +51,8 @@ enum Command {
         #[command(subcommand)]
         action: commands::policy::Action,
     },
+    /// Compares another policy with the configured one over recorded traffic; writes nothing to Kafka.
+    Replay(commands::replay::Options),
     /// Checks configuration, policy, model and brokers; exit code 0 or 78.
     Validate {
         /// Does not ask the brokers.
@@ -160,6 +162,13 @@ fn execute(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Policy { action: commands::policy::Action::Test(options) } => {
             logging(LogFormat::Text, "warn")?;
             if !commands::policy::test(&config, &options, &mut std::io::stdout().lock())? {
+                return Ok(ExitCode::from(EXIT_FAILED));
+            }
+        }
+        Command::Replay(options) => {
+            logging(LogFormat::Text, "warn")?;
+            let (mut out, mut errors) = (std::io::stdout().lock(), std::io::stderr());
+            if !commands::replay::replay(&config, &options, &mut out, &mut errors)? {
                 return Ok(ExitCode::from(EXIT_FAILED));
             }
         }

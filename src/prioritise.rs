@@ -21,8 +21,8 @@ use tracing::warn;
 use crate::config::Config;
 use crate::history::{Customer, DeadlineKind, Store};
 use crate::kafka::{Emitted, Finished, OutputRecord, Processor, TopicPartition, Work};
-use crate::message::Channel;
 use crate::message::filter::{Evidence as FilterEvidence, FilterReason};
+use crate::message::{Channel, InboundMessage};
 use crate::model::OrdinalScores;
 use crate::operate::{Count, Metrics, Outcome};
 use crate::policy::Policy;
@@ -75,7 +75,7 @@ impl PrioritiseProcessor {
         let store = self.customers.get(&work.source.partition);
         let known = store.and_then(|store| store.get(&record.state_key()));
         let at = Moment { record_ms: work.message.timestamp_ms.unwrap_or_default(), now };
-        let Step { key, end, state } = step(record, known, hops(work), &self.policy, at);
+        let Step { key, end, state } = step(record, known, hops(&work.message), &self.policy, at);
         let decided = matches!(end, End::Ticket(_) | End::Filtered { .. });
         let (mut outputs, mut counts) = self.outputs(work, end, about.as_ref(), now)?;
         if let Some(about) = about.filter(|_| decided) {
@@ -236,7 +236,7 @@ impl PrioritiseProcessor {
         let mut headers: RecordHeaders = vec![
             ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
             ("triage-kind".into(), Some(Bytes::from_static(record.kind().as_bytes()))),
-            (HOPS_HEADER.into(), Some(Bytes::from((hops(work) + 1).to_string()))),
+            (HOPS_HEADER.into(), Some(Bytes::from((hops(&work.message) + 1).to_string()))),
         ];
         headers.extend(envelope::trace_headers(&work.message));
         Ok(OutputRecord {
@@ -357,9 +357,9 @@ impl About {
     }
 }
 
-/// How often a record has been sent on.
-fn hops(work: &Work) -> usize {
-    let header = work.message.headers.iter().find(|(name, _)| name == HOPS_HEADER);
+/// How often a record of `triage.scored` has been sent on after a customer who has moved.
+pub fn hops(message: &InboundMessage) -> usize {
+    let header = message.headers.iter().find(|(name, _)| name == HOPS_HEADER);
     let value = header.and_then(|(_, value)| value.as_deref());
     value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(0)
 }

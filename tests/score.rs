@@ -3,6 +3,7 @@
 
 mod binary;
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 use binary::{TINY, errors, said};
@@ -162,15 +163,27 @@ fn explain_marks_evidence_and_gives_all_reasons() {
         "critical 0.",
         "very_negative 0.",
         "decision P",
-        "respond by",
-        "[matrix: priority P",
+        "\n    matrix     ",
+        " impact x ",
+        "\n    priority   P",
+        "\n    deadline   ",
+        ", at risk from ",
+        "\n    calendar   ",
+        "profile default",
     ] {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
     let ticket: serde_json::Value = serde_json::from_slice(&explain(&["--json"], &[], ALARM).stdout).unwrap();
+    let mut columns = BTreeSet::new();
     for reason in ticket["reasons"].as_array().unwrap() {
-        assert!(text.contains(reason["text"].as_str().unwrap()), "{reason}");
+        let (rule, why) = (reason["rule"].as_str().unwrap(), reason["text"].as_str().unwrap());
+        let begins = |line: &&str| line.trim_start().starts_with(rule);
+        let line = text.lines().find(|line| begins(line) && line.ends_with(why)).unwrap_or_else(|| panic!("{reason}"));
+        let effect = reason["effect"].as_str().unwrap();
+        assert!(line.contains(if effect == "none" { " - " } else { effect }), "{line}");
+        columns.insert(line.len() - why.len());
     }
+    assert_eq!(columns.len(), 1, "the reasons are not aligned:\n{text}");
 }
 
 #[test]

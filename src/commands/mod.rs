@@ -8,6 +8,7 @@ pub mod feed;
 pub mod history;
 pub mod policy;
 mod reasons;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod score;

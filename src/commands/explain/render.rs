@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use owo_colors::Style;
 
 use crate::commands::color::paint;
+use crate::commands::reasons::reasons;
 use crate::model::{Evidence, EvidenceField, LabelScore, UNKNOWN};
+use crate::policy::{Clock, RuleName};
 use crate::ticket::Ticket;
 
 /// From text to deadline; without colours, evidence stands in `[[ ]]`.
@@ -59,41 +61,53 @@ pub(super) fn explanation(ticket: &Ticket, color: bool) -> String {
     labels(&mut out, "emotions", &ticket.emotions);
     labels(&mut out, "topics", &ticket.topics);
     labels(&mut out, "signals", &ticket.signals);
-    let decision = format!(
-        "{} (score {}), respond by {} ({})",
-        ticket.priority.level.as_str(),
-        ticket.priority.score,
-        deadline(ticket.sla.first_response_due_at),
-        ticket.sla.clock.as_str()
-    );
-    let _ = writeln!(out, "\n{} {decision}", bold("decision"));
-    let _ = writeln!(
-        out,
-        "    urgency {} and impact {}, by policy {} {}",
-        urgency.level,
-        ticket.impact.level.as_str(),
-        ticket.policy.name,
-        ticket.policy.version
-    );
-    for reason in &ticket.reasons {
-        let effect = paint(color, &format!("[{}: {}]", reason.rule, reason.effect), Style::new().dimmed());
-        let _ = writeln!(out, "    - {} {effect}", reason.text);
-    }
-    let route = serde_json::to_value(ticket.handling.route_class).unwrap_or_default();
-    let _ = write!(out, "    handled by {}", route.as_str().unwrap_or_default().replace('_', " "));
-    if !ticket.handling.hints.is_empty() {
-        let _ = write!(out, "; hints: {}", ticket.handling.hints.join(", "));
-    }
+    let decision = format!("{} (score {})", ticket.priority.level, ticket.priority.score);
+    let _ =
+        writeln!(out, "\n{} {decision}, by policy {} {}", bold("decision"), ticket.policy.name, ticket.policy.version);
+    out.push_str(&reasons(&ticket.reasons, "    ", color));
     out.push('\n');
-    if ticket.review.needed {
-        let causes: Vec<&str> = ticket.review.causes.iter().map(|cause| cause.as_str()).collect();
-        let _ = writeln!(out, "    also to review: {}", causes.join(", "));
-    }
+    way(&mut out, ticket);
     out
 }
 
+/// From the matrix to the deadline, and who handles it.
+fn way(out: &mut String, ticket: &Ticket) {
+    let sla = &ticket.sla;
+    let cell = ticket.reasons.iter().find(|reason| reason.rule == RuleName::Matrix);
+    let cell = cell.map_or("", |reason| reason.effect.trim_start_matches("priority "));
+    let (impact, urgency) = (ticket.impact.level, ticket.urgency.level);
+    let final_level = ticket.priority.level;
+    let priority = if cell == final_level.as_str() {
+        format!("{final_level}, as the matrix says")
+    } else {
+        format!("{final_level}, where the matrix says {cell}")
+    };
+    let due = format!("{}, at risk from {}", deadline(sla.due_at()), deadline(sla.breach_risk_at));
+    let calendar = match sla.clock {
+        Clock::AlwaysOn => format!("all hours count (24x7), profile {}", sla.profile),
+        Clock::Business => format!("{}: business hours count, profile {}", sla.calendar, sla.profile),
+    };
+    let route = serde_json::to_value(ticket.handling.route_class).unwrap_or_default();
+    let mut handling = route.as_str().unwrap_or_default().replace('_', " ");
+    if !ticket.handling.hints.is_empty() {
+        let _ = write!(handling, "; hints: {}", ticket.handling.hints.join(", "));
+    }
+    let mut line = |name: &str, text: &str| {
+        let _ = writeln!(out, "    {name:<10} {text}");
+    };
+    line("matrix", &format!("{impact} impact x {urgency} urgency = {cell}"));
+    line("priority", &priority);
+    line("deadline", &due);
+    line("calendar", &calendar);
+    line("handling", &handling);
+    if ticket.review.needed {
+        let causes: Vec<&str> = ticket.review.causes.iter().map(|cause| cause.as_str()).collect();
+        line("review", &causes.join(", "));
+    }
+}
+
 fn deadline(at: Timestamp) -> String {
-    at.strftime("%a %Y-%m-%d %H:%MZ").to_string()
+    at.strftime("%a %Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn ordinal(out: &mut String, name: &str, label: &str, score: f64, probabilities: &IndexMap<String, f64>) {
