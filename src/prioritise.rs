@@ -25,7 +25,7 @@ use crate::message::filter::{Evidence as FilterEvidence, FilterReason};
 use crate::message::{Channel, InboundMessage};
 use crate::model::OrdinalScores;
 use crate::operate::{Count, Metrics, Outcome};
-use crate::policy::Policy;
+use crate::policy::{CurrentPolicy, Policy};
 use crate::score::refuse;
 use crate::ticket::envelope::{self, Event, RecordHeaders};
 use crate::ticket::{FilteredEvent, ReviewRequest, ScoredMessage, SlaEvent, Ticket, ids};
@@ -44,7 +44,9 @@ const HOPS_HEADER: &str = "triage-hops";
 /// The stage; everything happens on the Kafka thread.
 pub struct PrioritiseProcessor {
     config: Config,
+    /// As of the last moment between transactions: what is decided together rests on the same.
     policy: Arc<Policy>,
+    current: CurrentPolicy,
     metrics: Arc<Metrics>,
     finished: Vec<Finished>,
     customers: HashMap<i32, Store>,
@@ -52,8 +54,16 @@ pub struct PrioritiseProcessor {
 
 impl PrioritiseProcessor {
     /// Collects what the stage needs.
-    pub fn new(config: &Config, policy: Arc<Policy>, metrics: Arc<Metrics>) -> Self {
-        Self { config: config.clone(), policy, metrics, finished: Vec::new(), customers: HashMap::new() }
+    pub fn new(config: &Config, policy: impl Into<CurrentPolicy>, metrics: Arc<Metrics>) -> Self {
+        let current = policy.into();
+        Self {
+            config: config.clone(),
+            policy: current.get(),
+            current,
+            metrics,
+            finished: Vec::new(),
+            customers: HashMap::new(),
+        }
     }
 
     fn process(&mut self, work: Work) -> Finished {
@@ -463,6 +473,16 @@ impl Processor for PrioritiseProcessor {
     fn on_aborted(&mut self) {
         for store in self.customers.values_mut() {
             store.abort();
+        }
+    }
+
+    fn between_transactions(&mut self) {
+        let current = self.current.get();
+        if !Arc::ptr_eq(&current, &self.policy) {
+            self.policy = current;
+            for store in self.customers.values_mut() {
+                store.reset_timers(self.policy.history());
+            }
         }
     }
 

@@ -28,7 +28,7 @@ use crate::model::{
     WindowTokenizer,
 };
 use crate::operate::{Count, Metrics, Outcome};
-use crate::policy::{Policy, Priority};
+use crate::policy::{CurrentPolicy, Priority};
 use crate::text::{CleanText, LanguageDetector, TextOptions, clean};
 use crate::ticket::envelope::{self, Event};
 use crate::ticket::{CustomerEvent, CustomerRecord, FilteredEvent, ScoredMessage, Verdict, ids};
@@ -85,7 +85,7 @@ pub struct Scoring {
     detector: LanguageDetector,
     tokenizer: Arc<WindowTokenizer>,
     manifest: Arc<Manifest>,
-    policy: Arc<Policy>,
+    policy: CurrentPolicy,
     config: Config,
     metrics: Arc<Metrics>,
     identities: Arc<Identities>,
@@ -93,7 +93,7 @@ pub struct Scoring {
 
 impl Scoring {
     /// Collects what the stage needs.
-    pub fn new(config: &Config, model: &Model, policy: Arc<Policy>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(config: &Config, model: &Model, policy: impl Into<CurrentPolicy>, metrics: Arc<Metrics>) -> Self {
         let limits = &config.limits;
         Self {
             channels: config.topics.inputs.clone(),
@@ -114,7 +114,7 @@ impl Scoring {
             detector: LanguageDetector::new(),
             tokenizer: Arc::clone(&model.tokenizer),
             manifest: Arc::clone(&model.manifest),
-            policy,
+            policy: policy.into(),
             config: config.clone(),
             metrics,
             identities: Arc::default(),
@@ -170,7 +170,7 @@ impl Scoring {
             Err(error) => return Prepared::Refused { class: "tokenizer", message: error.to_string() },
         };
         self.metrics.step(channel, "tokenise", started.elapsed());
-        let due = self.policy.due_by(
+        let due = self.policy.get().due_by(
             message.channel.as_str(),
             message.sub_channel.as_deref(),
             Priority::P3,

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use tracing::{error, info, warn};
 
 use super::{CommandError, load_policy};
-use crate::config::Config;
+use crate::config::{Config, PolicyFile};
 use crate::kafka::{
     KafkaBroker, LaneLimits, LoopError, LoopSettings, Processor, TableReader, TransactionLoop, check_state_partitions,
 };
 use crate::model::Model;
-use crate::operate::{LoopHealth, Metrics, Probes, serve, stop_on_signal};
-use crate::policy::Policy;
+use crate::operate::{LoopHealth, Metrics, PolicyWatch, Probes, serve, stop_on_signal};
+use crate::policy::CurrentPolicy;
 use crate::prioritise::{self, PrioritiseProcessor};
 use crate::score::{self, Identities, ScoreProcessor, Scoring};
 
@@ -34,7 +34,7 @@ pub enum StageChoice {
 /// A worker whose stages can be started: model and policy are loaded and checked.
 pub struct Worker {
     config: Config,
-    policy: Arc<Policy>,
+    policy: CurrentPolicy,
     model: Option<Model>,
     metrics: Arc<Metrics>,
     stages: StageChoice,
@@ -55,7 +55,7 @@ impl Worker {
                 Some(model)
             }
         };
-        Ok(Self { config, policy, model, metrics, stages })
+        Ok(Self { config, policy: policy.into(), model, metrics, stages })
     }
 
     /// Runs the stages until `stop`; `serving` hears the bound address of the HTTP endpoint.
@@ -106,6 +106,9 @@ impl Worker {
 
     fn stages(&self, stop: &AtomicBool, health: &[(&'static str, Arc<LoopHealth>)]) -> Result<(), CommandError> {
         let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
+            if let Err(message) = self.watch_policy(scope, stop) {
+                return vec![Err(message)];
+            }
             let threads: Vec<_> = health
                 .iter()
                 .map(|(stage, health)| {
@@ -143,7 +146,7 @@ impl Worker {
             let identities = Arc::new(Identities::default());
             let _table = self.follow_identities(&identities)?;
             let processor = || {
-                let scoring = Scoring::new(&self.config, model, Arc::clone(&self.policy), Arc::clone(&self.metrics));
+                let scoring = Scoring::new(&self.config, model, self.policy.clone(), Arc::clone(&self.metrics));
                 let scoring = scoring.with_identities(Arc::clone(&identities));
                 ScoreProcessor::start(scoring, model).map_err(|error| error.to_string())
             };
@@ -151,9 +154,25 @@ impl Worker {
         } else {
             check_state_partitions(&self.config).map_err(|error| error.to_string())?;
             let processor =
-                || Ok(PrioritiseProcessor::new(&self.config, Arc::clone(&self.policy), Arc::clone(&self.metrics)));
+                || Ok(PrioritiseProcessor::new(&self.config, self.policy.clone(), Arc::clone(&self.metrics)));
             self.drive(stage, &[&self.config.topics.scored], processor, health, stop)
         }
+    }
+
+    /// Starts to look at the policy file, where there is one.
+    fn watch_policy<'scope>(
+        &'scope self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        stop: &'scope AtomicBool,
+    ) -> Result<(), String> {
+        let PolicyFile { path: Some(path), reload_seconds: seconds @ 1.. } = &self.config.policy else { return Ok(()) };
+        let channels = self.config.topics.inputs.values().map(|channel| channel.as_str()).collect();
+        let watch = PolicyWatch::new(path.clone(), channels, self.policy.clone(), Arc::clone(&self.metrics));
+        let interval = Duration::from_secs(*seconds);
+        let started = std::thread::Builder::new()
+            .name("policy".to_owned())
+            .spawn_scoped(scope, move || watch.run(interval, stop));
+        started.map(|_| ()).map_err(|error| format!("cannot start a thread: {error}"))
     }
 
     /// Reads who is whom, whole, before the first message is scored, and follows it from then on.

@@ -207,11 +207,13 @@ pub struct Model {
 }
 
 /// Where the policy is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyFile {
     /// The policy file; without it the built-in default policy is used.
     pub path: Option<PathBuf>,
+    /// Seconds between two looks at the file; a valid change takes effect between two transactions. 0: never looks.
+    pub reload_seconds: u64,
 }
 
 /// Form of what is published.
@@ -355,6 +357,12 @@ impl Default for Model {
             max_windows: 512,
             late_share: 0.3,
         }
+    }
+}
+
+impl Default for PolicyFile {
+    fn default() -> Self {
+        Self { path: None, reload_seconds: 5 }
     }
 }
 

@@ -204,6 +204,7 @@ impl Check<'_> {
             format!("`{}` is no address; write `ip:port`, such as `127.0.0.1:9464`", settings.operate.listen),
         );
         self.require(settings.operate.drain_timeout_ms > 0, &["operate", "drain_timeout_ms"], "must be at least 1");
+        self.require(settings.policy.reload_seconds <= 3600, &["policy", "reload_seconds"], "must be at most 3600");
         if let Some(path) = &settings.policy.path {
             self.require(path.is_file(), &["policy", "path"], format!("names `{}`, which is no file", path.display()));
         }

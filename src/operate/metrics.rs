@@ -45,6 +45,8 @@ pub const NAMES: &[&str] = &[
     "undertone_kafka_committed_offset",
     "undertone_state_restored_records_total",
     "undertone_state_restore_duration_seconds",
+    "undertone_config_reloads_total",
+    "undertone_config_last_reload_success_timestamp_seconds",
     "undertone_model_info",
     "undertone_policy_info",
     "undertone_build_info",
@@ -201,6 +203,8 @@ pub struct Metrics {
     committed: IntGaugeVec,
     restored: IntCounterVec,
     restore_duration: HistogramVec,
+    reloads: IntCounterVec,
+    reload_success: GaugeVec,
     model_info: IntGaugeVec,
     policy_info: IntGaugeVec,
 }
@@ -324,6 +328,12 @@ impl Metrics {
                 "From an assignment to its state being whole.",
                 &["stage"],
                 DURATIONS,
+            )?,
+            reloads: make.counters("config_reloads_total", "Changes of the policy file.", &["result"])?,
+            reload_success: make.float_gauges(
+                "config_last_reload_success_timestamp_seconds",
+                "When the policy in force was taken from its file, since the epoch.",
+                &[],
             )?,
             model_info: make.gauges("model_info", "The model in use.", &["model", "version", "digest"])?,
             policy_info: make.gauges("policy_info", "The policy in use.", &["version", "digest"])?,
@@ -470,6 +480,16 @@ impl Metrics {
         self.model_info.with_label_values(&[name, version, digest]).set(1);
     }
 
+    /// Counts a change of the policy file: taken at that time, or refused.
+    pub fn reloaded(&self, taken: Option<jiff::Timestamp>) {
+        let result = if taken.is_some() { "ok" } else { "refused" };
+        self.reloads.with_label_values(&[result]).inc();
+        if let Some(taken) = taken {
+            let none: [&str; 0] = [];
+            self.reload_success.with_label_values(&none).set(taken.as_millisecond() as f64 / 1000.0);
+        }
+    }
+
     /// Names the policy.
     pub fn policy(&self, version: &str, digest: &str) {
         self.policy_info.reset();
@@ -578,6 +598,7 @@ mod tests {
         metrics.lag_seconds("score", &partition, 1.0);
         metrics.lag_messages("score", &partition, 1);
         metrics.committed_offset("score", &partition, 1);
+        metrics.reloaded(Some(jiff::Timestamp::UNIX_EPOCH));
         metrics.model("m", "1", "d");
         metrics.policy("1", "d");
         let text = metrics.render().unwrap();

@@ -51,6 +51,7 @@
 mod calendar;
 mod case;
 pub mod cases;
+mod current;
 mod decision;
 mod facts;
 mod levels;
@@ -74,6 +75,7 @@ use case::{Case, Draft, probability, rounded};
 use settings::Settings;
 use targets::{Row, Targets};
 
+pub use current::CurrentPolicy;
 pub use decision::{
     ChurnRisk, Clock, Handling, MatrixCell, NpsClass, PriorityDecision, Reason, Review, ReviewCause, RouteClass,
     RuleName, Sla,
