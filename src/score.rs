@@ -170,12 +170,10 @@ impl Scoring {
             Err(error) => return Prepared::Refused { class: "tokenizer", message: error.to_string() },
         };
         self.metrics.step(channel, "tokenise", started.elapsed());
-        let due = self.policy.get().due_by(
-            message.channel.as_str(),
-            message.sub_channel.as_deref(),
-            Priority::P3,
-            message.received_at,
-        );
+        let policy = self.policy.get();
+        let policy = policy.of(message.tenant.as_deref(), message.brand.as_deref());
+        let due =
+            policy.due_by(message.channel.as_str(), message.sub_channel.as_deref(), Priority::P3, message.received_at);
         let due_ms = due.map_or(i64::MAX, Timestamp::as_millisecond);
         Prepared::Ready(Box::new(Ready { message, clean, input, encoded, due_ms }))
     }

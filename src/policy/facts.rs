@@ -62,6 +62,10 @@ pub struct Facts {
     pub channel: String,
     /// Finer kind of channel: `messaging`, `sms`, `form`, `survey`, …
     pub sub_channel: Option<String>,
+    /// Tenant; may have a policy of its own over the rest.
+    pub tenant: Option<String>,
+    /// Brand; may have a policy of its own over the rest, and over its tenant's.
+    pub brand: Option<String>,
     /// Tier of the customer, such as `vip`; case does not matter.
     pub tier: Option<String>,
     /// Whether everybody can read the message.

@@ -59,17 +59,68 @@ fn join(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Reads `text` laid over the shipped policy.
-pub(super) fn settings(text: &str) -> Result<Settings, PolicyError> {
+/// Tables of overlays in a policy file.
+pub(super) const OVERLAYS: [&str; 2] = ["tenants", "brands"];
+
+/// Reads `text` laid over the shipped policy; `layers` names the overlays of the file (`["brands", "…"]`) to be laid
+/// over that, the strongest first.
+pub(super) fn settings(text: &str, layers: &[[&str; 2]]) -> Result<Settings, PolicyError> {
     let own = DeTable::parse(text)?;
     let span = own.span();
-    let mut merged = own.into_inner();
+    let mut own = own.into_inner();
+    let mut tables = OVERLAYS.map(|table| (table, take(&mut own, table)));
+    let mut merged = DeTable::new();
+    for [table, name] in layers {
+        let found =
+            tables.iter_mut().find(|(known, _)| known == table).and_then(|(_, names)| take(names.as_mut()?, name));
+        fill(&mut merged, found.unwrap_or_default());
+    }
+    fill(&mut merged, own);
     fill(&mut merged, DeTable::parse(SHIPPED)?.into_inner());
     let merged = Deserializer::from(Spanned::new(span, merged));
     Ok(Settings::deserialize(merged).map_err(|mut error| {
         error.set_input(Some(text));
         error
     })?)
+}
+
+/// The names of a file's overlays: tenants and brands.
+pub(super) fn overlays(text: &str) -> Result<[Vec<String>; 2], PolicyError> {
+    let document = DeTable::parse(text)?;
+    let mut findings = Vec::new();
+    let names = OVERLAYS.map(|table| {
+        let Some((_, value)) = document.get_ref().iter().find(|(key, _)| key.get_ref() == table) else {
+            return Vec::new();
+        };
+        let mut refuse = |path: &[&str], message: &str| {
+            let line = line_of(text, path);
+            findings.push(Finding { field: path.join("."), line, message: message.to_owned() });
+        };
+        let Some(overlays) = value.get_ref().as_table() else {
+            refuse(&[table], "is no table; write a policy's settings under `[tenants.<name>]` or `[brands.<name>]`");
+            return Vec::new();
+        };
+        for (name, overlay) in overlays {
+            match overlay.get_ref().as_table() {
+                None => refuse(&[table, name.get_ref()], "is no table; it holds a policy's settings"),
+                Some(overlay) if overlay.iter().any(|(key, _)| key.get_ref() == "history") => refuse(
+                    &[table, name.get_ref(), "history"],
+                    "cannot be set here: what is remembered is the same for all",
+                ),
+                Some(_) => {}
+            }
+        }
+        overlays.iter().map(|(name, _)| name.get_ref().to_string()).collect()
+    });
+    if findings.is_empty() { Ok(names) } else { Err(PolicyError::Invalid(findings)) }
+}
+
+/// Takes a table out of another.
+fn take<'i>(table: &mut DeTable<'i>, key: &str) -> Option<DeTable<'i>> {
+    match table.remove(key)?.into_inner() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
 }
 
 /// Puts into `table` what only `defaults` has.
@@ -91,15 +142,26 @@ fn fill<'i>(table: &mut DeTable<'i>, defaults: DeTable<'i>) {
 
 /// Returns the line of a field in `text`, or of the nearest table around it.
 pub(super) fn line_of(text: &str, field: &[&str]) -> Option<usize> {
+    nearest(text, field).map(|(line, _)| line)
+}
+
+/// Whether `text` has exactly this field.
+pub(super) fn has(text: &str, field: &[&str]) -> bool {
+    nearest(text, field).is_some_and(|(_, depth)| depth == field.len())
+}
+
+/// The line of a field, or of the nearest table around it, and how many parts of its path were found.
+fn nearest(text: &str, field: &[&str]) -> Option<(usize, usize)> {
     let document = DeTable::parse(text).ok()?;
     let mut table = Some(document.get_ref());
     let mut found = None;
-    for &part in field {
+    for (depth, &part) in field.iter().enumerate() {
         let Some((key, value)) = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref() == part)) else {
             break;
         };
-        found = Some(key.span().start);
+        found = Some((key.span().start, depth + 1));
         table = value.get_ref().as_table();
     }
-    Some(text.get(..found?)?.matches('\n').count() + 1)
+    let (start, depth) = found?;
+    Some((text.get(..start)?.matches('\n').count() + 1, depth))
 }

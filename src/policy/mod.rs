@@ -42,6 +42,11 @@
 //! churn threat, a negative post from 10,000 followers on, or a vulnerable person. Tier and conflict
 //! do not count: the first speaks through the impact, the second through the handling.
 //!
+//! # Overlays
+//!
+//! `[tenants.<name>]` and `[brands.<name>]` of the file are laid over the rest for the messages of a tenant or brand,
+//! the brand's over its tenant's; see [`Policy::of`].
+//!
 //! # Deadlines
 //!
 //! Due is the start of the clock plus the target of channel and priority. P1 counts all hours, the
@@ -85,26 +90,78 @@ pub use levels::{Impact, Priority, Urgency, sentiment_side};
 pub use load::{Finding, PolicyError};
 pub use settings::HistorySettings;
 
-/// A checked policy.
+/// A checked policy, with the overlays of its file.
 #[derive(Debug, Clone)]
 pub struct Policy {
     settings: Settings,
     targets: Targets,
     calendars: BTreeMap<String, Calendar>,
     digest: String,
+    /// Which overlays it is made with, such as `brands.northlight`; empty for the policy of everybody else.
+    overlays: Vec<String>,
+    /// Policies of tenants; only the policy of everybody else has some.
+    tenants: BTreeMap<String, Self>,
+    /// Policies of brands.
+    brands: BTreeMap<String, Self>,
 }
 
+/// Overlays that a file may have, pairs of tenant and brand counted: each is a whole policy in memory.
+const MOST_OVERLAYS: usize = 1000;
+
 impl Policy {
-    /// Reads a policy file, laid over the shipped one, and checks it.
+    /// Reads a policy file, laid over the shipped one, and checks it together with its overlays.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let settings = load::settings(text)?;
-        let built = validate::build(&settings, text).map_err(PolicyError::Invalid)?;
         let mut digest = "sha256:".to_owned();
         for byte in Sha256::digest(text.as_bytes()) {
             // Writing to a string cannot fail.
             let _ = write!(digest, "{byte:02x}");
         }
-        Ok(Self { settings, targets: built.targets, calendars: built.calendars, digest })
+        let [tenants, brands] = load::overlays(text)?;
+        let count = (tenants.len() + 1) * (brands.len() + 1) - 1;
+        if count > MOST_OVERLAYS {
+            let message = format!("and `brands` make {count} overlays together; at most {MOST_OVERLAYS} are possible");
+            let finding = Finding { field: "tenants".to_owned(), line: load::line_of(text, &["tenants"]), message };
+            return Err(PolicyError::Invalid(vec![finding]));
+        }
+        let with_brands = |below: Option<&str>| -> Result<Self, PolicyError> {
+            let below: Vec<[&str; 2]> = below.map(|tenant| ["tenants", tenant]).into_iter().collect();
+            let mut policy = Self::layered(text, &below, &digest)?;
+            for brand in &brands {
+                let layers = [&[["brands", brand.as_str()]], below.as_slice()].concat();
+                policy.brands.insert(brand.clone(), Self::layered(text, &layers, &digest)?);
+            }
+            Ok(policy)
+        };
+        let mut policy = with_brands(None)?;
+        for tenant in &tenants {
+            policy.tenants.insert(tenant.clone(), with_brands(Some(tenant))?);
+        }
+        Ok(policy)
+    }
+
+    fn layered(text: &str, layers: &[[&str; 2]], digest: &str) -> Result<Self, PolicyError> {
+        let settings = load::settings(text, layers)?;
+        let built = validate::build(&settings, text, layers).map_err(PolicyError::Invalid)?;
+        Ok(Self {
+            settings,
+            targets: built.targets,
+            calendars: built.calendars,
+            digest: digest.to_owned(),
+            overlays: layers.iter().map(|layer| layer.join(".")).collect(),
+            tenants: BTreeMap::new(),
+            brands: BTreeMap::new(),
+        })
+    }
+
+    /// Returns the policy for messages of this tenant and brand: the one of its overlays, or this.
+    pub fn of(&self, tenant: Option<&str>, brand: Option<&str>) -> &Self {
+        let tenants = tenant.and_then(|tenant| self.tenants.get(tenant)).unwrap_or(self);
+        brand.and_then(|brand| tenants.brands.get(brand)).unwrap_or(tenants)
+    }
+
+    /// Returns the overlays that this policy is made with, strongest first, such as `brands.northlight`.
+    pub fn overlays(&self) -> &[String] {
+        &self.overlays
     }
 
     /// Returns the shipped policy, `config/policy.toml` as it was when the program was built.
@@ -132,14 +189,15 @@ impl Policy {
         &self.settings.sla.profile
     }
 
-    /// Decides on one message.
+    /// Decides on one message, by the policy of its tenant and brand.
     pub fn decide(&self, facts: &Facts) -> PriorityDecision {
-        let case = Case::new(&self.settings, facts);
+        let policy = self.of(facts.tenant.as_deref(), facts.brand.as_deref());
+        let case = Case::new(&policy.settings, facts);
         let mut draft = Draft::new(&case);
         for rule in rules::RULES {
             rule(&case, &mut draft);
         }
-        self.finish(&case, draft)
+        policy.finish(&case, draft)
     }
 
     /// Returns when the first response is due: `from` plus the target, in the hours that count.
@@ -175,7 +233,8 @@ impl Policy {
 
     /// Returns the audience of a public post, assumed where unknown (R53); `None` for a private one.
     pub fn reach(&self, facts: &Facts) -> Option<u64> {
-        facts.public_post.then(|| facts.reach.unwrap_or(self.settings.social.assumed_reach))
+        let policy = self.of(facts.tenant.as_deref(), facts.brand.as_deref());
+        facts.public_post.then(|| facts.reach.unwrap_or(policy.settings.social.assumed_reach))
     }
 
     fn due(&self, row: &Row, priority: Priority, from: Timestamp) -> Option<Timestamp> {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::calendar::Calendar;
 use super::levels::{Impact, Urgency};
-use super::load::{Finding, line_of};
+use super::load::{Finding, has, line_of};
 use super::settings::{CalendarSettings, Settings};
 use super::targets::{BASE_PROFILE, Targets};
 
@@ -18,9 +18,9 @@ pub(super) struct Built {
     pub calendars: BTreeMap<String, Calendar>,
 }
 
-/// Checks `settings`, read from `text`, and builds what is made of them.
-pub(super) fn build(settings: &Settings, text: &str) -> Result<Built, Vec<Finding>> {
-    let mut check = Check { text, findings: Vec::new() };
+/// Checks `settings`, read from `text` with `layers` over it, and builds what is made of them.
+pub(super) fn build(settings: &Settings, text: &str, layers: &[[&str; 2]]) -> Result<Built, Vec<Finding>> {
+    let mut check = Check { text, layers, findings: Vec::new() };
     check.names(settings);
     check.matrix(settings);
     check.numbers(settings);
@@ -35,6 +35,7 @@ pub(super) fn build(settings: &Settings, text: &str) -> Result<Built, Vec<Findin
 
 struct Check<'a> {
     text: &'a str,
+    layers: &'a [[&'a str; 2]],
     findings: Vec<Finding>,
 }
 
@@ -46,8 +47,10 @@ impl Check<'_> {
     }
 
     fn refuse(&mut self, field: &[&str], message: String) {
-        let line = line_of(self.text, field);
-        self.findings.push(Finding { field: field.join("."), line, message });
+        // An overlay that has the field is the place to mend it.
+        let within = self.layers.iter().map(|layer| [layer, field].concat()).find(|path| has(self.text, path));
+        let path = within.unwrap_or_else(|| field.to_vec());
+        self.findings.push(Finding { field: path.join("."), line: line_of(self.text, &path), message });
     }
 
     fn names(&mut self, settings: &Settings) {

@@ -77,6 +77,7 @@ pub fn decide(mut scored: ScoredMessage, customer: &mut Customer, policy: &Polic
     };
     let revision = customer.decided(&incoming, &decision, tags);
     let reach = policy.reach(&facts);
+    let policy = policy.of(facts.tenant.as_deref(), facts.brand.as_deref());
     let mut ticket = Ticket::new(scored, decision, facts.history, reach, policy, now);
     ticket.revision = revision;
     Decided::Ticket(Box::new(ticket))
@@ -115,6 +116,8 @@ fn facts(scored: &ScoredMessage, history: HistoryFacts, received_at: Timestamp) 
     let private = social
         .is_some_and(|social| social.visibility == Some(Visibility::Private) || social.kind == Some(SocialKind::Dm));
     Facts {
+        tenant: message.tenant.clone(),
+        brand: message.brand.clone(),
         channel: message.channel.as_str().to_owned(),
         sub_channel: message.sub_channel.clone(),
         tier: message.customer.tier.clone(),

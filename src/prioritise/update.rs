@@ -73,6 +73,7 @@ fn apply(customer: &mut Customer, conversation_id: &str, update: TicketUpdate, p
             if let Some(clock) = &mut conversation.clock
                 && let Ok(since) = Timestamp::from_millisecond(clock.since_ms)
             {
+                let policy = policy.of(clock.tenant.as_deref(), clock.brand.as_deref());
                 let (risk, due) = policy.deadlines(channel, clock.sub_channel.as_deref(), in_force, since);
                 (clock.risk_ms, clock.due_ms) = (risk.as_millisecond(), due.as_millisecond());
             }

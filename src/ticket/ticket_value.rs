@@ -254,6 +254,9 @@ pub struct PolicyStamp {
     pub version: String,
     /// `sha256:…` of the file.
     pub digest: String,
+    /// Overlays of the file that it is made with, strongest first, such as `brands.northlight`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<String>,
 }
 
 impl Ticket {
@@ -343,6 +346,7 @@ impl Ticket {
                 name: policy.name().to_owned(),
                 version: policy.version().to_owned(),
                 digest: policy.digest().to_owned(),
+                overlays: policy.overlays().to_vec(),
             },
             source,
             notes: message.notes.iter().map(ToString::to_string).collect(),

@@ -23,6 +23,8 @@ pub(super) struct Given {
     /// `email` unless set.
     pub channel: Option<String>,
     sub_channel: Option<String>,
+    tenant: Option<String>,
+    brand: Option<String>,
     tier: Option<String>,
     /// Whether everybody can read it; where it is not set, true with a `reach`.
     public: Option<bool>,
@@ -48,6 +50,8 @@ impl Given {
         Facts {
             channel: self.channel.clone().unwrap_or_else(|| "email".to_owned()),
             sub_channel: self.sub_channel.clone(),
+            tenant: self.tenant.clone(),
+            brand: self.brand.clone(),
             tier: self.tier.clone(),
             public_post: self.public.unwrap_or(self.reach.is_some()),
             reach: self.reach,

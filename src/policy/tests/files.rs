@@ -97,3 +97,42 @@ fn every_range_of_hours_is_read_or_refused() {
         assert!(!accepted(range), "{range}");
     }
 }
+
+#[test]
+fn overlays_hold_for_their_tenant_and_brand_only() {
+    let policy = with(
+        "version = \"7\"\n[tenants.acme.sla]\nprofile = \"relaxed\"\n[brands.north]\nversion = \"7-north\"\n\
+         [brands.north.rules.sensitive]\nat_least = \"P1\"\n[brands.north.sla.profiles.relaxed]\nemail = { p3 = \"30h\" }",
+    );
+    let facts = |tenant: Option<&str>, brand: Option<&str>| Facts {
+        tenant: tenant.map(str::to_owned),
+        brand: brand.map(str::to_owned),
+        ..ordinary().signal("sensitive_medical")
+    };
+    let decided = |tenant, brand| {
+        let decision = policy.decide(&facts(tenant, brand));
+        (decision.priority, decision.sla.profile)
+    };
+    assert_eq!(decided(None, None), (Priority::P2, "default".into()));
+    assert_eq!(decided(Some("acme"), Some("other")), (Priority::P2, "relaxed".into()));
+    assert_eq!(decided(None, Some("north")), (Priority::P1, "default".into()));
+    assert_eq!(decided(Some("acme"), Some("north")), (Priority::P1, "relaxed".into()));
+    let both = policy.of(Some("acme"), Some("north"));
+    assert_eq!(both.overlays(), ["brands.north", "tenants.acme"]);
+    assert_eq!((policy.version(), both.version()), ("7", "7-north"));
+    assert_eq!(both.target("email", None, Priority::P3).as_secs(), 30 * 3600);
+}
+
+#[test]
+fn what_is_wrong_in_an_overlay_is_found_in_its_place() {
+    for (text, wanted) in [
+        ("[brands.north.confidence]\nreview_below = 7.0", "line 2: `brands.north.confidence.review_below`"),
+        ("\n[tenants.acme.sla]\nprofile = \"none\"", "line 3: `tenants.acme.sla.profile`"),
+        ("[brands.north]\nno_such_key = 1", "no_such_key"),
+        ("brands = 3", "line 1: `brands` is no table"),
+        ("[brands.north.history]\nwindow_days = 3", "line 1: `brands.north.history`"),
+    ] {
+        let error = Policy::from_toml(text).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text}\n{error}");
+    }
+}

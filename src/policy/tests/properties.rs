@@ -94,6 +94,8 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         let (sentiment, urgency, emotions, topic, signals, language_supported, received_at) = scores;
         let survey = survey.map(|(kind, score, scale_max)| SurveyFacts { kind, score, scale_max });
         Facts {
+            tenant: None,
+            brand: None,
             channel,
             sub_channel,
             tier,
