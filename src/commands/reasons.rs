@@ -9,7 +9,7 @@ use super::color::paint;
 use crate::policy::Reason;
 
 /// Widest a column gets; what is longer pushes the rest of its line.
-const WIDEST: usize = 36;
+const WIDEST: usize = 64;
 
 /// One line a reason: its rule, what the rule saw, what that changed, and the sentence.
 pub(super) fn reasons(reasons: &[Reason], indent: &str, color: bool) -> String {
@@ -62,9 +62,9 @@ mod tests {
         let all = [
             reason(RuleName::Safety, "safety", 0.9.into(), "none"),
             reason(RuleName::CustomerTier, "tier", "vip".into(), "impact medium -> high"),
-            reason(RuleName::Matrix, "impact_and_urgency", serde_json::json!({ "impact": "high" }), &"x".repeat(40)),
+            reason(RuleName::Matrix, "impact_and_urgency", serde_json::json!({ "impact": "high" }), &"x".repeat(70)),
         ];
-        let long = "x".repeat(40);
+        let long = "x".repeat(70);
         assert_eq!(
             reasons(&all, "  ", false),
             format!(

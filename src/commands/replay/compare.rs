@@ -108,9 +108,14 @@ impl Change {
         field("urgency", |ticket| ticket.urgency.level.to_string());
         field("impact", |ticket| ticket.impact.level.to_string());
         field("due_at", |ticket| ticket.sla.due_at().to_string());
-        field("clock", |ticket| ticket.sla.clock.as_str().to_owned());
-        field("profile", |ticket| ticket.sla.profile.clone());
-        field("calendar", |ticket| ticket.sla.calendar.clone());
+        // A profile or calendar of another name is a difference only where it moves the deadline.
+        if current.sla.due_at() == new.sla.due_at() {
+            field("breach_risk_at", |ticket| ticket.sla.breach_risk_at.to_string());
+        } else {
+            field("profile", |ticket| ticket.sla.profile.clone());
+            field("clock", |ticket| ticket.sla.clock.as_str().to_owned());
+            field("calendar", |ticket| ticket.sla.calendar.clone());
+        }
         field("human_required", |ticket| ticket.handling.human_required.to_string());
         field("route_class", |ticket| spelled(ticket.handling.route_class));
         field("queue_hint", |ticket| ticket.handling.queue_hint.clone().unwrap_or_else(none));

@@ -59,9 +59,10 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn pair_line(out: &mut String, name: &str, pair: Pair) {
-    let change = pair.new as i64 - pair.current as i64;
+    let sign = if pair.new < pair.current { '-' } else { '+' };
+    let change = format!("{sign}{}", pair.new.abs_diff(pair.current));
     let (current, new) = (pair.current_share * 100.0, pair.new_share * 100.0);
-    let _ = writeln!(out, "{name:<18} {:>7} {current:>6.1}% {:>7} {new:>6.1}% {change:>+8}", pair.current, pair.new);
+    let _ = writeln!(out, "{name:<18} {:>7} {current:>6.1}% {:>7} {new:>6.1}% {change:>8}", pair.current, pair.new);
 }
 
 /// One ticket: what differs, then the reasons gained (+), lost (-) and with another effect (~).

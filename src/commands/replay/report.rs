@@ -105,6 +105,8 @@ pub(super) struct RulePair {
     pub lost: usize,
 }
 
+/// What a policy made of a message, and where it is counted.
+type Side<'a> = (&'a Taken, fn(&mut Pair) -> &mut usize);
 /// A mark of tickets, with its name.
 type Mark = (&'static str, fn(&Ticket) -> bool);
 
@@ -146,7 +148,8 @@ impl Report {
             return;
         }
         self.tickets.total += 1;
-        for (taken, side) in [(current, Pair::current as fn(&mut Pair) -> &mut usize), (new, Pair::new)] {
+        let sides: [Side<'_>; 2] = [(current, |pair| &mut pair.current), (new, |pair| &mut pair.new)];
+        for (taken, side) in sides {
             let Taken::Ticket(ticket) = taken else { continue };
             if let Some(pair) = self.priorities.get_mut(&ticket.priority.level) {
                 *side(pair) += 1;
@@ -205,16 +208,6 @@ impl Report {
         for pair in self.priorities.values_mut().chain(self.marks.values_mut()) {
             (pair.current_share, pair.new_share) = (share(pair.current, current), share(pair.new, new));
         }
-    }
-}
-
-impl Pair {
-    fn current(&mut self) -> &mut usize {
-        &mut self.current
-    }
-
-    fn new(&mut self) -> &mut usize {
-        &mut self.new
     }
 }
 

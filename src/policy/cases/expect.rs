@@ -55,32 +55,32 @@ impl Expect {
     pub(super) fn differences(&self, decision: &PriorityDecision) -> Vec<Difference> {
         let mut found = Found(Vec::new());
         let (handling, sla) = (&decision.handling, &decision.sla);
-        found.value("priority", self.priority, decision.priority);
-        found.value("urgency", self.urgency, decision.urgency);
-        found.value("impact", self.impact, decision.impact);
+        found.value("priority", self.priority, &decision.priority);
+        found.value("urgency", self.urgency, &decision.urgency);
+        found.value("impact", self.impact, &decision.impact);
         let fired: Vec<RuleName> = decision.reasons.iter().map(|reason| reason.rule).collect();
         found.lists("rules", &self.rules, &self.no_rules, &fired);
-        found.value("human_required", self.human_required, handling.human_required);
-        found.value("route_class", self.route_class, handling.route_class);
-        found.value("churn_risk", self.churn_risk, decision.churn_risk);
+        found.value("human_required", self.human_required, &handling.human_required);
+        found.value("route_class", self.route_class, &handling.route_class);
+        found.value("churn_risk", self.churn_risk, &decision.churn_risk);
         let sorted = |causes: &[ReviewCause]| {
             let mut causes = causes.to_vec();
             causes.sort();
             causes
         };
-        found.value("review", self.review.as_deref().map(sorted), sorted(&decision.review.causes));
-        found.value("first_response_due_at", self.first_response_due_at, sla.first_response_due_at);
-        found.value("next_response_due_at", self.next_response_due_at.map(Some), sla.next_response_due_at);
-        found.value("breach_risk_at", self.breach_risk_at, sla.breach_risk_at);
-        found.value("clock", self.clock, sla.clock);
-        found.value("calendar", self.calendar.as_ref(), &sla.calendar);
+        found.value("review", self.review.as_deref().map(sorted), &sorted(&decision.review.causes));
+        found.value("first_response_due_at", self.first_response_due_at, &sla.first_response_due_at);
+        found.value("next_response_due_at", self.next_response_due_at.map(Some), &sla.next_response_due_at);
+        found.value("breach_risk_at", self.breach_risk_at, &sla.breach_risk_at);
+        found.value("clock", self.clock, &sla.clock);
+        found.value("calendar", self.calendar.as_ref(), &&sla.calendar);
         let near = self.effort.filter(|effort| (effort - decision.effort).abs() >= EFFORT_TOLERANCE);
-        found.value("effort", near, decision.effort);
+        found.value("effort", near, &decision.effort);
         found.lists("hints", &self.hints, &self.no_hints, &handling.hints);
-        found.value("no_reply_needed", self.no_reply_needed, handling.no_reply_needed);
-        found.value("suggest_callback", self.suggest_callback, handling.suggest_callback);
-        found.value("queue_hint", self.queue_hint.as_ref().map(Some), handling.queue_hint.as_ref());
-        found.value("nps_class", self.nps_class.map(Some), decision.nps_class);
+        found.value("no_reply_needed", self.no_reply_needed, &handling.no_reply_needed);
+        found.value("suggest_callback", self.suggest_callback, &handling.suggest_callback);
+        found.value("queue_hint", self.queue_hint.as_ref().map(Some), &handling.queue_hint.as_ref());
+        found.value("nps_class", self.nps_class.map(Some), &decision.nps_class);
         found.0
     }
 }
@@ -89,9 +89,9 @@ impl Expect {
 struct Found(Vec<Difference>);
 
 impl Found {
-    fn value<T: PartialEq + Serialize>(&mut self, field: &'static str, expected: Option<T>, got: T) {
-        if let Some(expected) = expected.filter(|expected| *expected != got) {
-            self.0.push(Difference { field, expected: plain(&expected), got: plain(&got) });
+    fn value<T: PartialEq + Serialize>(&mut self, field: &'static str, expected: Option<T>, got: &T) {
+        if let Some(expected) = expected.filter(|expected| expected != got) {
+            self.0.push(Difference { field, expected: plain(&expected), got: plain(got) });
         }
     }
 
