@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench history --features broker-tests`; without a Kafka the restore is measured from memory only.
 
+#![allow(clippy::print_stdout, clippy::cast_possible_wrap)]
+
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
