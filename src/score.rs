@@ -188,7 +188,11 @@ impl Scoring {
     ) -> ScoredMessage {
         let routing_key = self.identities.canonical(message.customer_key());
         let include_text = self.config.output.include_text;
-        ScoredMessage::new(original, message, clean, verdict, &self.manifest, include_text, routing_key)
+        let policy = self.policy.get();
+        let policy = policy.of(message.tenant.as_deref(), message.brand.as_deref());
+        let phrases = policy.find_phrases(clean.subject.as_deref(), &clean.body);
+        let scored = ScoredMessage::new(original, message, clean, verdict, &self.manifest, include_text, routing_key);
+        ScoredMessage { phrases, ..scored }
     }
 
     fn finish_scored(&self, work: Work, message: CustomerMessage, clean: CleanText, verdict: Verdict) -> Finished {

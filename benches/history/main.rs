@@ -164,7 +164,7 @@ fn facts(index: usize, history: HistoryFacts) -> Facts {
         channel: "chat".to_owned(),
         sentiment: scored(MOODS[index % MOODS.len()]),
         urgency: scored(["normal", "high", "low", "normal"][index % 4]),
-        topic: Some(Labelled { label: TOPICS[index % TOPICS.len()].to_owned(), score: 0.8 }),
+        topic: Some(Labelled::new(TOPICS[index % TOPICS.len()], 0.8)),
         language_supported: true,
         received_at: Timestamp::from_millisecond(START_MS).unwrap_or_default(),
         history,

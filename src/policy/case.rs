@@ -73,7 +73,7 @@ impl<'a> Case<'a> {
         case
     }
 
-    /// The signals of `names` that the model found, in the order of `names`.
+    /// The signals of `names` that the model or a phrase tells, in the order of `names`.
     pub(super) fn signals(&self, names: &'a [String]) -> impl Iterator<Item = &'a Labelled> {
         names.iter().filter_map(|name| self.facts.find_signal(name))
     }
@@ -296,6 +296,20 @@ pub(super) fn rounded(value: f64) -> f64 {
 /// A probability for a reason's value.
 pub(super) fn shown(value: f64) -> Value {
     Value::from(rounded(probability(value)))
+}
+
+/// What speaks for a finding, as a reason's value: its probability, or the words that were found.
+pub(super) fn evidence(found: &Labelled) -> Value {
+    found.phrase.as_deref().map_or_else(|| shown(found.score), Value::from)
+}
+
+/// The sentence about a finding, which says so where words alone speak for it.
+pub(super) fn said(text: impl Into<String>, found: &Labelled) -> String {
+    let text = text.into();
+    match &found.phrase {
+        Some(phrase) => format!("{text} (the words \"{phrase}\")"),
+        None => text,
+    }
 }
 
 /// A probability in a sentence; rounded down, so that "60%" is never below 0.60.

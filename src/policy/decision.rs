@@ -84,6 +84,8 @@ pub enum RuleName {
     RunningFraud,
     /// The customer asked for a person.
     HumanRequest,
+    /// Words of danger, outage or deadline.
+    AlarmPhrase,
     /// Lawyer, court, regulator.
     LegalThreat,
     /// Threat to publish.
@@ -128,12 +130,13 @@ pub enum RuleName {
 
 impl RuleName {
     /// All names, in the order of evaluation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::UrgencyOffset,
         Self::SensitiveTopic,
         Self::Safety,
         Self::RunningFraud,
         Self::HumanRequest,
+        Self::AlarmPhrase,
         Self::LegalThreat,
         Self::PublicThreat,
         Self::ChurnThreat,
@@ -164,6 +167,7 @@ impl RuleName {
             Self::Safety => "safety",
             Self::RunningFraud => "running_fraud",
             Self::HumanRequest => "human_request",
+            Self::AlarmPhrase => "alarm_phrase",
             Self::LegalThreat => "legal_threat",
             Self::PublicThreat => "public_threat",
             Self::ChurnThreat => "churn_threat",

@@ -36,8 +36,18 @@ impl Scored {
 pub struct Labelled {
     /// The model's label, such as `anger` or `legal_threat`.
     pub label: String,
-    /// Calibrated probability, 0 to 1.
+    /// Calibrated probability, 0 to 1; 0 where words alone speak for it.
     pub score: f64,
+    /// The words of the policy's phrase lists that speak for it, where the model does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<String>,
+}
+
+impl Labelled {
+    /// What the model found.
+    pub fn new(label: impl Into<String>, score: f64) -> Self {
+        Self { label: label.into(), score, phrase: None }
+    }
 }
 
 /// The survey answer a comment came with.
@@ -82,7 +92,7 @@ pub struct Facts {
     pub emotions: Vec<Labelled>,
     /// The main topic.
     pub topic: Option<Labelled>,
-    /// Signals above the model's own thresholds.
+    /// Signals above the model's own thresholds, then those that phrases alone speak for.
     pub signals: Vec<Labelled>,
     /// Whether the model was made for the language of the message.
     pub language_supported: bool,
@@ -142,7 +152,7 @@ pub struct HistoryFacts {
 }
 
 impl Facts {
-    /// Returns the signal called `label`, if the model found it.
+    /// Returns the signal called `label`, if the model or a phrase tells it.
     pub fn find_signal(&self, label: &str) -> Option<&Labelled> {
         self.signals.iter().find(|signal| signal.label == label)
     }

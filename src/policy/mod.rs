@@ -61,6 +61,7 @@ mod decision;
 mod facts;
 mod levels;
 mod load;
+mod phrases;
 mod rules;
 mod settings;
 mod targets;
@@ -77,6 +78,7 @@ use sha2::{Digest, Sha256};
 
 use calendar::Calendar;
 use case::{Case, Draft, probability, rounded};
+use phrases::Phrases;
 use settings::Settings;
 use targets::{Row, Targets};
 
@@ -88,6 +90,7 @@ pub use decision::{
 pub use facts::{Facts, HistoryFacts, Labelled, Scored, SurveyFacts};
 pub use levels::{Impact, Priority, Urgency, sentiment_side};
 pub use load::{Finding, PolicyError};
+pub use phrases::PhraseHit;
 pub use settings::HistorySettings;
 
 /// A checked policy, with the overlays of its file.
@@ -96,6 +99,7 @@ pub struct Policy {
     settings: Settings,
     targets: Targets,
     calendars: BTreeMap<String, Calendar>,
+    phrases: Phrases,
     digest: String,
     /// Which overlays it is made with, such as `brands.northlight`; empty for the policy of everybody else.
     overlays: Vec<String>,
@@ -146,6 +150,7 @@ impl Policy {
             settings,
             targets: built.targets,
             calendars: built.calendars,
+            phrases: built.phrases,
             digest: digest.to_owned(),
             overlays: layers.iter().map(|layer| layer.join(".")).collect(),
             tenants: BTreeMap::new(),
@@ -275,6 +280,14 @@ impl Policy {
         };
         let sla = self.sla(&facts, priority);
         (sla.breach_risk_at, sla.first_response_due_at)
+    }
+
+    /// Returns the policy's phrases in a message, the first of each signal.
+    pub fn find_phrases(&self, subject: Option<&str>, body: &str) -> Vec<PhraseHit> {
+        match subject {
+            Some(subject) => self.phrases.find(&format!("{subject}\n{body}")),
+            None => self.phrases.find(body),
+        }
     }
 
     /// Returns whether a topic of this probability counts.

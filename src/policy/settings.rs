@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::calendar::OpenRange;
 use super::decision::Clock;
 use super::levels::{Impact, Priority, Urgency};
+use super::phrases::PhraseLists;
 use super::targets::Target;
 
 /// All settings of a policy.
@@ -41,6 +42,8 @@ pub(super) struct Settings {
     pub handling: HandlingSettings,
     /// Classes of survey scores.
     pub survey: SurveySettings,
+    /// Phrases by language and signal.
+    pub phrases: PhraseLists,
     /// What is remembered of customers.
     pub history: HistorySettings,
     /// What a customer's effort is made of.
@@ -133,6 +136,7 @@ pub(super) struct Rules {
     pub safety: Safety,
     pub running_fraud: RunningFraud,
     pub human_request: HumanRequest,
+    pub alarm_phrase: AlarmPhrase,
     pub legal_threat: Signals,
     pub public_threat: Signals,
     pub churn_threat: Signals,
@@ -218,6 +222,16 @@ pub(super) struct RunningFraud {
     pub signals: Vec<String>,
     /// The model's urgency from which the rule fires.
     pub from_urgency: Urgency,
+    /// Lowest urgency of such a message.
+    pub urgency: Urgency,
+}
+
+/// Words of danger, outage and deadline.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlarmPhrase {
+    /// Signals that the phrase lists give.
+    pub signals: Vec<String>,
     /// Lowest urgency of such a message.
     pub urgency: Urgency,
 }

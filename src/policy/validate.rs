@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::calendar::Calendar;
 use super::levels::{Impact, Urgency};
 use super::load::{Finding, has, line_of};
+use super::phrases::{Phrases, says_something};
 use super::settings::{CalendarSettings, Settings};
 use super::targets::{BASE_PROFILE, Targets};
 
@@ -16,6 +17,8 @@ pub(super) struct Built {
     pub targets: Targets,
     /// Calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
+    /// Phrases.
+    pub phrases: Phrases,
 }
 
 /// Checks `settings`, read from `text` with `layers` over it, and builds what is made of them.
@@ -27,8 +30,9 @@ pub(super) fn build(settings: &Settings, text: &str, layers: &[[&str; 2]]) -> Re
     check.history(settings);
     let calendars = check.calendars(settings);
     let targets = check.targets(settings);
-    match targets {
-        Some(targets) if check.findings.is_empty() => Ok(Built { targets, calendars }),
+    let phrases = check.phrases(settings);
+    match (targets, phrases) {
+        (Some(targets), Some(phrases)) if check.findings.is_empty() => Ok(Built { targets, calendars, phrases }),
         _ => Err(check.findings),
     }
 }
@@ -144,6 +148,27 @@ impl Check<'_> {
                 nps.promoter_from, nps.passive_from
             ),
         );
+    }
+
+    fn phrases(&mut self, settings: &Settings) -> Option<Phrases> {
+        for (language, signals) in &settings.phrases {
+            for (signal, phrases) in signals {
+                for phrase in phrases {
+                    self.require(
+                        says_something(phrase),
+                        &["phrases", language, signal],
+                        format!("has `{phrase}`, which would be found everywhere; a phrase has at least two letters"),
+                    );
+                }
+            }
+        }
+        match Phrases::new(&settings.phrases) {
+            Ok(phrases) => Some(phrases),
+            Err(error) => {
+                self.require(false, &["phrases"], format!("cannot be used: {error}"));
+                None
+            }
+        }
     }
 
     fn history(&mut self, settings: &Settings) {

@@ -68,7 +68,8 @@ pub fn decide(mut scored: ScoredMessage, customer: &mut Customer, policy: &Polic
     };
     let since = customer.waiting_since(&conversation).and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let received_at = since.map_or(message.received_at, |since| since.min(message.received_at));
-    let facts = facts(&scored, history, received_at);
+    let mut facts = facts(&scored, history, received_at);
+    add_phrases(&mut facts, &scored, policy);
     let decision = policy.decide(&facts);
     let tags = ClockTags {
         tenant: message.tenant.as_deref(),
@@ -81,6 +82,25 @@ pub fn decide(mut scored: ScoredMessage, customer: &mut Customer, policy: &Polic
     let mut ticket = Ticket::new(scored, decision, facts.history, reach, policy, now);
     ticket.revision = revision;
     Decided::Ticket(Box::new(ticket))
+}
+
+/// Adds the signals that only phrases tell. Where the text is there this policy's own phrases are looked for, so that
+/// a replay sees them too.
+fn add_phrases(facts: &mut Facts, scored: &ScoredMessage, policy: &Policy) {
+    let found;
+    let hits = match &scored.text.body {
+        Some(body) => {
+            let policy = policy.of(facts.tenant.as_deref(), facts.brand.as_deref());
+            found = policy.find_phrases(scored.text.subject.as_deref(), body);
+            &found
+        }
+        None => &scored.phrases,
+    };
+    for hit in hits {
+        if facts.find_signal(&hit.signal).is_none() {
+            facts.signals.push(Labelled { label: hit.signal.clone(), score: 0.0, phrase: Some(hit.phrase.clone()) });
+        }
+    }
 }
 
 /// Fills what the message does not say with what the company's records say.
@@ -101,16 +121,12 @@ fn enrich(scored: &mut ScoredMessage, profile: &Profile) {
 
 fn facts(scored: &ScoredMessage, history: HistoryFacts, received_at: Timestamp) -> Facts {
     let message = &scored.message;
-    let labelled = |label: &LabelScore| Labelled { label: label.label.clone(), score: label.score };
+    let labelled = |label: &LabelScore| Labelled::new(label.label.clone(), label.score);
     let ordinal = |scores: &OrdinalScores| Scored {
         label: scores.label.clone(),
         score: scores.score,
         confidence: scores.confidence,
-        probabilities: scores
-            .probabilities
-            .iter()
-            .map(|(label, &score)| Labelled { label: label.clone(), score })
-            .collect(),
+        probabilities: scores.probabilities.iter().map(|(label, &score)| Labelled::new(label.clone(), score)).collect(),
     };
     let social = message.social.as_ref();
     let private = social

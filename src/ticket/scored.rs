@@ -9,6 +9,7 @@ use super::SCHEMA_VERSION;
 use crate::history::hash;
 use crate::message::{Channel, CustomerMessage, InboundMessage};
 use crate::model::{Evidence, Manifest, OrdinalScores, Scores};
+use crate::policy::PhraseHit;
 use crate::text::CleanText;
 
 /// A scored message, keyed by customer. `kind` tells it from the other records of that topic.
@@ -30,6 +31,9 @@ pub struct ScoredMessage {
     pub scores: Scores,
     /// The passages that drove it.
     pub evidence: Vec<Evidence>,
+    /// Phrases of SCORE's policy in the text, for a PRIORITISE that does not get the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<PhraseHit>,
     /// Which model said so.
     pub model: ModelStamp,
     /// Digest of a mail's subject and text without what differs from copy to copy (numbers, case, punctuation):
@@ -187,6 +191,7 @@ impl ScoredMessage {
             },
             scores,
             evidence,
+            phrases: Vec::new(),
             model: ModelStamp {
                 name: manifest.name.clone(),
                 version: manifest.version.clone(),

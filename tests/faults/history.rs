@@ -30,8 +30,7 @@ fn policy(folder: &tempfile::TempDir, target: &str) -> PathBuf {
     let row = format!(
         "{{ p1 = \"{target}\", p2 = \"{target}\", p3 = \"{target}\", p4 = \"{target}\", p5 = \"{target}\", clock = \"24x7\" }}"
     );
-    let rows: String =
-        ["chat", "messaging", "social", "email"].iter().map(|channel| format!("{channel} = {row}\n")).collect();
+    let rows = ["chat", "messaging", "social", "email"].map(|channel| format!("{channel} = {row}\n")).concat();
     let path = folder.path().join("policy.toml");
     let tables = ["default", "strict", "relaxed"].map(|profile| format!("[sla.profiles.{profile}]\n{rows}"));
     std::fs::write(&path, tables.join("\n")).unwrap();
@@ -194,7 +193,7 @@ fn deadlines_are_told_once_each_whoever_dies() {
     }
     run.wait_outcome_after(0, &mut [("w-0", &mut worker)]);
     // Every third is answered in time.
-    let answered = |index: usize| index % 3 == 0;
+    let answered = |index: usize| index.is_multiple_of(3);
     for index in (0..conversations).filter(|index| answered(*index)) {
         let value = json!({
             "routing_key": format!("k-{}", index % 20), "conversation_id": format!("v-{index}"), "action": "answered",

@@ -59,8 +59,7 @@ impl Given {
             sentiment: class(&self.sentiment, "neutral").scored(sentiment_score),
             urgency: class(&self.urgency, "normal").scored(urgency_score),
             emotions: self.emotions.0.clone(),
-            topic: Some(Labelled { score: topic.confidence(), label: topic.label })
-                .filter(|topic| !topic.label.is_empty()),
+            topic: Some(Labelled::new(topic.label.clone(), topic.confidence())).filter(|topic| !topic.label.is_empty()),
             signals: self.signals.0.clone(),
             language_supported: self.language_supported.unwrap_or(true),
             received_at: self.received_at.or_else(|| Timestamp::from_second(RECEIVED_AT).ok()).unwrap_or_default(),
@@ -118,7 +117,7 @@ impl Class {
 struct Labels(Vec<Labelled>);
 
 fn labelled(chances: BTreeMap<String, Chance>) -> Vec<Labelled> {
-    chances.into_iter().map(|(label, chance)| Labelled { label, score: chance.0 }).collect()
+    chances.into_iter().map(|(label, chance)| Labelled::new(label, chance.0)).collect()
 }
 
 /// A probability, 0 to 1.
@@ -181,8 +180,8 @@ impl<'de> Deserialize<'de> for Labels {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Labels, A::Error> {
                 let mut labels = Vec::new();
-                while let Some(label) = list.next_element()? {
-                    labels.push(Labelled { label, score: SURE });
+                while let Some(label) = list.next_element::<String>()? {
+                    labels.push(Labelled::new(label, SURE));
                 }
                 Ok(Labels(labels))
             }

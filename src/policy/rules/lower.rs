@@ -1,7 +1,7 @@
 //! Rules about doubt and about what may be lowered; see "Lowered only when sure" in
 //! [`policy`](super::super).
 
-use super::super::case::{Case, Draft, percent, shown, words};
+use super::super::case::{Case, Draft, evidence, percent, said, shown, words};
 use super::super::decision::{ReviewCause, RuleName};
 use super::super::levels::{Impact, Urgency};
 
@@ -123,7 +123,7 @@ pub(super) fn thanks(case: &Case<'_>, draft: &mut Draft) {
     }
     if let Some(found) = case.signal(&rule.signals) {
         let text = "friendly message that needs no reply";
-        let reason = draft.because(RuleName::Thanks, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::Thanks, &found.label, evidence(found), said(text, found));
         draft.effect(reason, "no_reply_needed");
         draft.no_reply_needed = true;
         if draft.priority < rule.priority {

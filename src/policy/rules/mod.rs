@@ -15,11 +15,12 @@ use super::decision::RuleName;
 pub(super) type Rule = fn(&Case<'_>, &mut Draft);
 
 /// All rules in the order of evaluation.
-pub(super) const RULES: [Rule; 29] = [
+pub(super) const RULES: [Rule; 30] = [
     raise::sensitive_topic,
     raise::safety,
     raise::running_fraud,
     raise::human_request,
+    raise::alarm_phrase,
     raise::legal_threat,
     raise::public_threat,
     raise::churn_threat,

@@ -1,7 +1,7 @@
 //! Rules that see something at stake: they raise urgency or impact, note what the priority must obey,
 //! and shape the handling.
 
-use super::super::case::{Case, Draft, rounded, shown, words};
+use super::super::case::{Case, Draft, evidence, rounded, said, shown, words};
 use super::super::decision::{ChurnRisk, RuleName};
 use super::super::levels::Urgency;
 use super::super::settings::UpliftCause;
@@ -14,7 +14,7 @@ pub(super) fn sensitive_topic(case: &Case<'_>, draft: &mut Draft) {
     for found in signals.chain(case.topic_in(&rule.topics)) {
         let subject = words(found.label.strip_prefix("sensitive_").unwrap_or(&found.label));
         let text = format!("sensitive matter ({subject}): a person must handle it");
-        let reason = draft.because(RuleName::SensitiveTopic, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::SensitiveTopic, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.require_human(reason);
         if case.negative && rule.high_impact_signals.contains(&found.label) {
@@ -29,7 +29,7 @@ pub(super) fn safety(case: &Case<'_>, draft: &mut Draft) {
     let rule = &case.settings.rules.safety;
     if let Some(found) = case.signal(&rule.signals) {
         let text = "the safety of people may be at stake";
-        let reason = draft.because(RuleName::Safety, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::Safety, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.raise_urgency(reason, rule.urgency);
         draft.floors.push((rule.at_least, reason));
@@ -60,7 +60,7 @@ pub(super) fn human_request(case: &Case<'_>, draft: &mut Draft) {
     let open = has_open_problem(case, draft);
     let text =
         if open { "the customer asks for a person and has an open problem" } else { "the customer asks for a person" };
-    let reason = draft.because(RuleName::HumanRequest, &found.label, shown(found.score), text);
+    let reason = draft.because(RuleName::HumanRequest, &found.label, evidence(found), said(text, found));
     draft.fired = true;
     draft.require_human(reason);
     if open {
@@ -77,11 +77,22 @@ pub(super) fn has_open_problem(case: &Case<'_>, draft: &Draft) -> bool {
     pressing && !idle
 }
 
+/// Words of danger, of an outage or of a deadline make the urgency at least high (3b).
+pub(super) fn alarm_phrase(case: &Case<'_>, draft: &mut Draft) {
+    let rule = &case.settings.rules.alarm_phrase;
+    if let Some(found) = case.signal(&rule.signals) {
+        let text = format!("the message speaks of {}", words(&found.label));
+        let reason = draft.because(RuleName::AlarmPhrase, &found.label, evidence(found), said(text, found));
+        draft.fired = true;
+        draft.raise_urgency(reason, rule.urgency);
+    }
+}
+
 /// A legal threat has high impact and needs a person (3c).
 pub(super) fn legal_threat(case: &Case<'_>, draft: &mut Draft) {
     if let Some(found) = case.signal(&case.settings.rules.legal_threat.signals) {
         let text = "the customer speaks of lawyers, courts or a regulator";
-        let reason = draft.because(RuleName::LegalThreat, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::LegalThreat, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.require_human(reason);
         draft.raise_impact(reason);
@@ -93,7 +104,7 @@ pub(super) fn legal_threat(case: &Case<'_>, draft: &mut Draft) {
 pub(super) fn public_threat(case: &Case<'_>, draft: &mut Draft) {
     if let Some(found) = case.signal(&case.settings.rules.public_threat.signals) {
         let text = "the customer threatens to make it public or to go to the press";
-        let reason = draft.because(RuleName::PublicThreat, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::PublicThreat, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.hint("reputation_risk");
         request_uplift(case, draft, UpliftCause::PublicThreat, reason);
@@ -109,7 +120,7 @@ pub(super) fn churn_threat(case: &Case<'_>, draft: &mut Draft) {
         } else {
             (ChurnRisk::Medium, "the customer threatens to leave")
         };
-        let reason = draft.because(RuleName::ChurnThreat, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::ChurnThreat, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.hint("retention");
         draft.raise_churn_risk(reason, risk);
@@ -158,7 +169,7 @@ pub(super) fn customer_tier(case: &Case<'_>, draft: &mut Draft) {
 pub(super) fn vulnerable(case: &Case<'_>, draft: &mut Draft) {
     if let Some(found) = case.signal(&case.settings.rules.vulnerable.signals) {
         let text = "a vulnerable person is concerned: a person must handle it";
-        let reason = draft.because(RuleName::Vulnerable, &found.label, shown(found.score), text);
+        let reason = draft.because(RuleName::Vulnerable, &found.label, evidence(found), said(text, found));
         draft.fired = true;
         draft.require_human(reason);
         draft.hint("vulnerable_customer");

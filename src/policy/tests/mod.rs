@@ -39,7 +39,7 @@ pub(super) fn scored(label: &str, score: f64, confidence: f64) -> Scored {
 }
 
 pub(super) fn labelled(label: &str, score: f64) -> Labelled {
-    Labelled { label: label.to_owned(), score }
+    Labelled::new(label, score)
 }
 
 /// An ordinary mail: a technical fault, normal urgency, neutral, the model sure of everything;

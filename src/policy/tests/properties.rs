@@ -60,7 +60,7 @@ fn any_scored(known: &'static [&'static str]) -> impl Strategy<Value = Scored> {
 }
 
 fn any_labelled(known: &'static [&'static str]) -> impl Strategy<Value = Labelled> {
-    (label(known), number()).prop_map(|(label, score)| Labelled { label, score })
+    (label(known), number()).prop_map(|(label, score)| Labelled::new(label, score))
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {

@@ -252,3 +252,38 @@ fn unknown_labels_match_nothing() {
     assert_eq!(decision.priority, Priority::P3);
     assert_eq!(decision.reasons.len(), 1, "{:?}", decision.reasons);
 }
+
+#[test]
+fn words_alone_raise_and_the_reason_says_so_without_a_probability() {
+    let phrase = |signal: &str, words: &str| {
+        let mut facts = ordinary();
+        facts.signals.push(Labelled { phrase: Some(words.to_owned()), ..Labelled::new(signal, 0.0) });
+        decide(&facts)
+    };
+    let asked = phrase("human_request", "speak to a manager");
+    let reason = asked.reasons.iter().find(|reason| reason.rule == RuleName::HumanRequest).unwrap();
+    assert_eq!(reason.value, "speak to a manager");
+    assert!(reason.text.contains("(the words \"speak to a manager\")"), "{}", reason.text);
+    assert!(asked.handling.human_required);
+    let alarm = phrase("deadline", "stranded");
+    assert_eq!((alarm.urgency, alarm.priority), (Urgency::High, Priority::P2));
+}
+
+#[test]
+fn shipped_phrases_are_found_in_their_languages() {
+    let policy = shipped();
+    for (text, signal) in [
+        ("I'd like to speak to a manager, please", "human_request"),
+        ("Ich möchte mit einem Vorgesetzten sprechen!", "human_request"),
+        ("Il y a une odeur de gaz dans la cuisine", "danger"),
+        ("Sigo sin respuesta…", "repeat_contact"),
+        ("Mi rivolgo al mio avvocato.", "legal_threat"),
+        ("Vou processar vocês", "legal_threat"),
+        ("Er hangt een gaslucht in de gang", "safety"),
+        ("We are STRANDED in Oslo", "deadline"),
+    ] {
+        let found = policy.find_phrases(None, text);
+        assert!(found.iter().any(|hit| hit.signal == signal), "{text}: {found:?}");
+    }
+    assert_eq!(policy.find_phrases(Some("Thank you"), "All is well, lovely service."), []);
+}
