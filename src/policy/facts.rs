@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::levels::Priority;
+use super::phrases::PhraseHit;
 
 /// A class with its expected value and the calibrated probability that the class is right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -152,6 +153,16 @@ pub struct HistoryFacts {
 }
 
 impl Facts {
+    /// Adds the signals that only phrases tell.
+    pub fn add_phrases(&mut self, hits: &[PhraseHit]) {
+        for hit in hits {
+            if self.find_signal(&hit.signal).is_none() {
+                let phrase = Some(hit.phrase.clone());
+                self.signals.push(Labelled { label: hit.signal.clone(), score: 0.0, phrase });
+            }
+        }
+    }
+
     /// Returns the signal called `label`, if the model or a phrase tells it.
     pub fn find_signal(&self, label: &str) -> Option<&Labelled> {
         self.signals.iter().find(|signal| signal.label == label)

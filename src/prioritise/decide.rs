@@ -96,11 +96,7 @@ fn add_phrases(facts: &mut Facts, scored: &ScoredMessage, policy: &Policy) {
         }
         None => &scored.phrases,
     };
-    for hit in hits {
-        if facts.find_signal(&hit.signal).is_none() {
-            facts.signals.push(Labelled { label: hit.signal.clone(), score: 0.0, phrase: Some(hit.phrase.clone()) });
-        }
-    }
+    facts.add_phrases(hits);
 }
 
 /// Fills what the message does not say with what the company's records say.

@@ -35,6 +35,8 @@ pub(super) struct Given {
     urgency: Option<Class>,
     topic: Option<Class>,
     signals: Labels,
+    /// Text in which the policy's phrases are looked for.
+    pub text: Option<String>,
     emotions: Labels,
     /// True unless set.
     language_supported: Option<bool>,

@@ -161,9 +161,13 @@ impl Cases {
                     (None, Ok(plain)) => plain,
                     (None, Err(reason)) => return Err(unfit(case, reason.clone())),
                 };
-                let facts = case.given.facts();
+                let mut facts = case.given.facts();
                 let known = policy.check_channels(&[&facts.channel]);
                 known.map_err(|error| unfit(case, error.to_string()))?;
+                if let Some(text) = &case.given.text {
+                    let policy = policy.of(facts.tenant.as_deref(), facts.brand.as_deref());
+                    facts.add_phrases(&policy.find_phrases(None, text));
+                }
                 let decision = policy.decide(&facts);
                 let differences = case.expect.differences(&decision);
                 Ok(Outcome {
