@@ -233,3 +233,68 @@ fn one_person_on_two_channels_is_one_customer_and_can_be_erased() {
     assert_eq!(tickets(4)[3]["context"]["first_contact"], true);
     assert!(worker.terminate().success(), "{}", worker.log());
 }
+
+#[test]
+fn a_changed_policy_takes_effect_while_it_runs_and_a_wrong_one_does_not() {
+    let Some(kafka) = RealKafka::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.toml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("version = \"1\"");
+    let more = format!("[policy]\npath = \"{}\"\nreload_seconds = 1\n{TINY_MODEL}", path.display());
+    let pipeline = Pipeline::new(kafka, "reload", &more);
+    let mut worker = Worker::start(&pipeline.config, "w-0", &[]);
+    worker.wait_ready();
+    let mut inputs = Vec::new();
+    let mut sender = kafka.sender();
+    let mut sent = 0;
+    let mut feed = |seconds: u64| {
+        let until = std::time::Instant::now() + Duration::from_secs(seconds);
+        while std::time::Instant::now() < until {
+            for channel in CHANNELS {
+                sender.send(&pipeline.topic(channel), &support::pipeline::message(channel, sent));
+            }
+            sent += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    feed(3);
+    write("version = \"2\"\n[sla]\nprofile = \"strict\"");
+    feed(4);
+    write("version = \"3\"\n[confidence]\nreview_below = 9.0");
+    feed(3);
+    sender.finish(Duration::from_mins(1));
+    for record in pipeline.read_to_end(&pipeline.input_topics()) {
+        inputs.push(format!("{}/{}@{}", record.topic, record.partition, record.offset));
+    }
+    let outcomes = pipeline.outcomes(inputs.len());
+    let (lost, doubled) = lost_and_doubled(&inputs, &outcomes);
+    assert_eq!((lost, doubled), (vec![], vec![]), "{}", worker.log());
+    // A ticket's place in the scored log is not on it; its partition there follows from its customer.
+    let mut last: BTreeMap<(String, i32, String), String> = BTreeMap::new();
+    let mut versions: BTreeMap<String, usize> = BTreeMap::new();
+    for ticket in outcomes.iter().filter(|record| record.topic.contains(".tickets.")) {
+        let value = ticket.json();
+        let of = |value: &Value| value.as_str().unwrap().to_owned();
+        let version = of(&value["policy"]["version"]);
+        let wanted = if version == "1" { "default" } else { "strict" };
+        assert_eq!(value["sla"]["profile"], wanted, "a ticket of two policies");
+        let key = (ticket.topic.clone(), ticket.partition, of(&value["routing_key"]));
+        let before = last.insert(key, version.clone());
+        assert!(before.is_none_or(|before| before <= version), "the old policy came back");
+        *versions.entry(version).or_default() += 1;
+    }
+    assert_eq!(versions.keys().collect::<Vec<_>>(), ["1", "2"], "{}", worker.log());
+    assert!(
+        worker.log().contains("the changed policy is refused") && worker.log().contains("line 3"),
+        "{}",
+        worker.log()
+    );
+    let (_, metrics) = worker.get("/metrics").unwrap();
+    for line in
+        ["undertone_config_reloads_total{result=\"ok\"} 1", "undertone_config_reloads_total{result=\"refused\"} 1"]
+    {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    assert!(worker.terminate().success(), "{}", worker.log());
+}

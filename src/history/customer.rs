@@ -6,8 +6,12 @@ use super::contact::{Contact, hash};
 use super::conversation::{Conversation, Deadline, Waiting};
 use super::{DAY_MS, HOUR_MS};
 use crate::message::Channel;
-use crate::policy::{HistoryFacts, HistorySettings, Priority, PriorityDecision};
+use crate::policy::{HistoryFacts, HistorySettings, Priority, PriorityDecision, RuleName};
 
+/// Rules that may not raise one conversation after the other.
+const COOLING: [RuleName; 2] = [RuleName::ThreeStrikes, RuleName::RepeatContact];
+/// Conversations remembered as raised by them.
+const MAX_RAISED: usize = 8;
 /// Most other conversations that a ticket names.
 const MAX_RELATED: usize = 5;
 
@@ -32,6 +36,9 @@ pub struct Customer {
     /// Fingerprints of the last mails, with their times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<(u64, i64)>,
+    /// Conversations, hashed, that a rule has raised, with the times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<(RuleName, u64, i64)>,
     /// What the company's records say, where they say anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<Profile>>,
@@ -272,6 +279,12 @@ impl Customer {
                 .first_due_ms
                 .filter(|_| conversation.answered)
                 .and_then(|due| jiff::Timestamp::from_millisecond(due).ok()),
+            raised_hours_ago: self
+                .raised
+                .iter()
+                .filter(|(_, raised, _)| *raised != conversation.contact.conversation)
+                .map(|&(rule, _, raised_ms)| (rule, (at - raised_ms).max(0) as f64 / HOUR_MS as f64))
+                .collect(),
             related_conversations: self
                 .conversations
                 .iter()
@@ -294,6 +307,10 @@ impl Customer {
         let Some(conversation) = self.conversation(incoming.conversation) else { return 1 };
         conversation.contact.revision = conversation.contact.revision.saturating_add(1);
         conversation.calmer = if decision.held { conversation.calmer.saturating_add(1) } else { 0 };
+        let key = conversation.contact.conversation;
+        let raised = decision.reasons.iter().filter(|reason| reason.effect.contains("priority"));
+        let rules = raised.map(|reason| reason.rule).filter(|rule| COOLING.contains(rule));
+        let rules: Vec<RuleName> = rules.collect();
         // An agent's priority is kept beside the policy's own.
         if conversation.agent_priority.is_none() {
             conversation.priority = Some(decision.priority);
@@ -319,7 +336,12 @@ impl Customer {
                 }));
             }
         }
-        conversation.contact.revision
+        let revision = conversation.contact.revision;
+        for rule in rules {
+            self.raised.retain(|(known, conversation, _)| (*known, *conversation) != (rule, key));
+            remember(&mut self.raised, (rule, key, incoming.at_ms), MAX_RAISED);
+        }
+        revision
     }
 
     /// Gives a conversation the priority an agent chose; `None` hands it back to the policy.
@@ -343,6 +365,7 @@ impl Customer {
         self.contacts.retain(|contact| contact.last_ms >= window_from);
         let ids_from = now_ms - i64::from(settings.duplicate_hours) * HOUR_MS;
         self.seen.retain(|&(_, at)| at >= ids_from);
+        self.raised.retain(|&(_, _, at)| at >= window_from);
         let mails_from = now_ms - i64::from(settings.loop_minutes) * 60_000;
         self.mails.retain(|&(_, at)| at >= mails_from);
     }
@@ -386,6 +409,9 @@ impl Customer {
         self.seen.drain(..self.seen.len().saturating_sub(settings.max_ids));
         self.mails.extend(other.mails);
         self.mails.sort_by_key(|&(_, at)| at);
+        for raised in other.raised {
+            remember(&mut self.raised, raised, MAX_RAISED);
+        }
         self.profile = self.profile.take().or(other.profile);
     }
 

@@ -108,6 +108,29 @@ fn two_who_are_one_keep_everything() {
 }
 
 #[test]
+fn a_conversation_that_a_rule_has_raised_is_remembered_for_the_others() {
+    let policy = Policy::default_policy().unwrap();
+    let mut customer = Customer::default();
+    let mut facts = crate::policy::HistoryFacts::default();
+    for (day, id) in [(0.0, "a"), (1.0, "b"), (2.0, "c"), (2.5, "d")] {
+        let incoming = incoming(day, id, id, "negative");
+        facts = known(&mut customer, &incoming);
+        let scored = |label: &str| crate::policy::Scored { label: label.into(), confidence: 0.9, ..Default::default() };
+        let decision = policy.decide(&crate::policy::Facts {
+            channel: "email".into(),
+            sentiment: scored("negative"),
+            urgency: scored("normal"),
+            language_supported: true,
+            history: facts.clone(),
+            ..Default::default()
+        });
+        customer.decided(&incoming, &decision, ClockTags::default());
+    }
+    let ago = facts.raised_hours_ago[&crate::policy::RuleName::ThreeStrikes];
+    assert!((ago - 12.0).abs() < 0.01, "{ago}");
+}
+
+#[test]
 fn state_goes_through_json_unchanged() {
     let mut customer = Customer::default();
     for (day, id) in [(0.0, "a"), (1.5, "b")] {

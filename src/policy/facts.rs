@@ -1,8 +1,11 @@
 //! What the policy decides on: the scores of one message and some of its fields.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::decision::RuleName;
 use super::levels::Priority;
 use super::phrases::PhraseHit;
 
@@ -148,6 +151,8 @@ pub struct HistoryFacts {
     pub answered: bool,
     /// When the first answer was due, once there was one.
     pub first_response_due_at: Option<Timestamp>,
+    /// Hours since each rule last raised another conversation of the customer.
+    pub raised_hours_ago: BTreeMap<RuleName, f64>,
     /// Other conversations of the customer that are open, latest first.
     pub related_conversations: Vec<String>,
 }

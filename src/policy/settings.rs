@@ -144,8 +144,8 @@ pub(super) struct Rules {
     pub conflict: Conflict,
     pub praise: Praise,
     pub thanks: Thanks,
-    pub three_strikes: AtLeast,
-    pub repeat_contact: AtLeast,
+    pub three_strikes: AgainAndAgain,
+    pub repeat_contact: AgainAndAgain,
     pub consecutive_negatives: AtLeast,
     pub sentiment_drop: SentimentDrop,
     pub forgiveness: Forgiveness,
@@ -158,6 +158,16 @@ pub(super) struct Rules {
 pub(super) struct AtLeast {
     /// Fires from this count on.
     pub from: u32,
+}
+
+/// A rule that counts, and does not raise one conversation after the other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgainAndAgain {
+    /// Fires from this count on.
+    pub from: u32,
+    /// After it has raised one conversation of a customer it raises no other for so long; 0: no matter.
+    pub cool_down_hours: u32,
 }
 
 /// A mood that falls.

@@ -18,7 +18,10 @@ pub(super) fn three_strikes(case: &Case<'_>, draft: &mut Draft) {
     draft.senior_human = true;
     draft.effect(reason, "senior_human");
     draft.raise_churn_risk(reason, ChurnRisk::High);
-    request_uplift(case, draft, UpliftCause::ThreeStrikes, reason);
+    let cool_down = case.settings.rules.three_strikes.cool_down_hours;
+    if !cools_down(case, draft, RuleName::ThreeStrikes, cool_down, reason) {
+        request_uplift(case, draft, UpliftCause::ThreeStrikes, reason);
+    }
 }
 
 /// The same matter again is marked, and raises from the third contact on (R34, 3c).
@@ -33,8 +36,22 @@ pub(super) fn repeat_contact(case: &Case<'_>, draft: &mut Draft) {
     draft.hint("repeat_contact");
     if count >= case.settings.rules.repeat_contact.from {
         draft.fired = true;
-        request_uplift(case, draft, UpliftCause::RepeatContact, reason);
+        let cool_down = case.settings.rules.repeat_contact.cool_down_hours;
+        if !cools_down(case, draft, RuleName::RepeatContact, cool_down, reason) {
+            request_uplift(case, draft, UpliftCause::RepeatContact, reason);
+        }
     }
+}
+
+/// Whether the rule has raised another conversation of this customer lately; then the reason says so.
+fn cools_down(case: &Case<'_>, draft: &mut Draft, rule: RuleName, cool_down_hours: u32, reason: usize) -> bool {
+    let ago = case.facts.history.raised_hours_ago.get(&rule).copied();
+    let cooling = ago.is_some_and(|ago| ago < f64::from(cool_down_hours));
+    if cooling {
+        let text = format!(", which has raised another conversation within {}", plural(cool_down_hours, "hour"));
+        draft.say(reason, &text);
+    }
+    cooling
 }
 
 /// A conversation in which nothing gets better (3c).
