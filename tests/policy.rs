@@ -103,6 +103,8 @@ fn recorded(count: usize) -> Vec<(String, String)> {
             scored["message"]["conversation_id"] = format!("t-{index}").into();
             scored["message"]["customer"] = serde_json::json!({});
             scored["scores"]["signals"] = serde_json::json!([]);
+            // Words of danger would raise every message alike.
+            scored["text"]["body"] = "There is something about my boiler.".into();
             scored["scores"]["sentiment"]["label"] = "negative".into();
             scored["scores"]["sentiment"]["probabilities"] = serde_json::json!({});
             scored["scores"]["urgency"] =

@@ -13,7 +13,7 @@ from model import targets
 from recipes import RECIPES
 from windows import score_texts
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 LANGUAGES = ("en",)  # see the figures by language in the model card
 
 

@@ -20,12 +20,13 @@ from decide import AT, FIGURES, calibration_error, cross_fitted, figures, fit, l
 from graph import session
 from labels import HEADS, N_LOGITS
 from model import targets
-from recipes import RECIPES
+from recipes import RECIPES, TEACHERS
 from train import encode
 from windows import score_texts
 
 SETS = ("labelled-dev", "written-dev", "unseen")
 BASELINE = "TF-IDF"
+ENSEMBLE = "teachers"
 WHICH = {
     "small": "The default: judges best among the models that are fast enough for a small machine.",
     "fast": "For large streams on little hardware: several times as fast as `undertone-small`, and less often right.",
@@ -144,11 +145,14 @@ def main() -> None:
         if path.exists():
             logits[name] = neural(path, tokenizer, texts, build / name / "logits.npy")
             speeds[name] = speed(path, tokenizer, few)
+    if all(name in logits for name in TEACHERS):
+        logits[ENSEMBLE] = sum(weight * logits[name] for name, weight in TEACHERS.items())
     got = {name: decided(each, truth, dev) for name, each in logits.items()}
     tables = {}
     for view, mask in views.items():
         # What has read everything has read the "other real" messages too.
-        shown = [name for name in got if view != "other real" or name == BASELINE or RECIPES[name].sources == "permissive"]
+        unread = [name for name in got if name == BASELINE or name in RECIPES and RECIPES[name].sources == "permissive"]
+        shown = unread if view == "other real" else list(got)
         tables[view] = table({name: figures(truth, got[name], mask) for name in shown})
     compared = "\n\n".join(f"**{view}** ({views[view].sum():,})\n\n{each}" for view, each in tables.items())
     tweets = read(build / "permissive/tweets.jsonl")
@@ -186,8 +190,8 @@ def main() -> None:
             "NAME": recipe.ships, "WHICH": WHICH[name], "LAYERS": layers(name),
             "COMPARED": compared, "PUBLIC": public, "PACE": pace, "CUTS": cuts, "STORAGE": storage, "LANGUAGES": by_language, "ECE": ece,
             "CRITICAL": "; ".join(f"{v} {(truth['urgency'][m] == 3).sum():,}" for v, m in views.items()),
-            "ROWS": f"{len(train):,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
-            "WRITTEN": f"{sum(r['source'] == 'written' for r in train):,}",
+            "ROWS": f"{done[name]['rows']:,}", "REAL": f"{sum(r['source'] != 'written' for r in train):,}",
+            "WRITTEN": f"{done[name]['rows'] - sum(r['source'] != 'written' for r in train):,}",
             "POOL": f"{done[name].get('pool', 0):,}", "TEACHER_ROWS": f"{done['everything']['rows']:,}",
             "STEPS": f"{done[name]['steps']:,}", "MINUTES": f"{done[name]['seconds'] / 60:.0f}",
             "EPOCHS": " and ".join(map(str, recipe.epochs)),

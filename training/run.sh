@@ -7,7 +7,7 @@ compare=()
 while (($#)); do
   case $1 in
     --data) data=$2; shift ;;
-    --compare) compare=(e5 minilm half third) ;;
+    --compare) compare=(plain e5 minilm half third) ;;
     *) sed -n '2,3s/^# *//p' "$0" >&2; exit 2 ;;
   esac
   shift
