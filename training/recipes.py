@@ -31,10 +31,10 @@ RECIPES = {
     "labels": Recipe("permissive", "bge", ALL, (3, 2)),
     "everything": Recipe("all", "bge", ALL, (3,)),
     "small": Recipe("permissive", "labels", (0, 2, 4, 7, 9, 11), (2,), ours=True, repeat=2, taught=True, ships="undertone-small"),
-    "fast": Recipe("permissive", "bge", (0,), (5,), ours=True, repeat=2, taught=True, ships="undertone-fast"),
+    "fast": Recipe("permissive", "bge", (0,), (6,), taught=True, ships="undertone-fast"),
     "plain": Recipe("permissive", "labels", (0, 2, 4, 7, 9, 11), (3,), taught=True, compared=True),
     "e5": Recipe("permissive", "e5", ALL, (3,), compared=True),
     "minilm": Recipe("permissive", "minilm", ALL[:6], (3,), compared=True),
     "half": Recipe("permissive", "bge", (0, 2, 4, 7, 9, 11), (3,), compared=True),
-    "third": Recipe("permissive", "labels", (0, 11), (2,), ours=True, repeat=2, taught=True, compared=True),
+    "third": Recipe("permissive", "labels", (0, 11), (3,), taught=True, compared=True),
 }

@@ -195,6 +195,8 @@ def main() -> None:
             "POOL": f"{done[name].get('pool', 0):,}", "TEACHER_ROWS": f"{done['everything']['rows']:,}",
             "STEPS": f"{done[name]['steps']:,}", "MINUTES": f"{done[name]['seconds'] / 60:.0f}",
             "EPOCHS": " and ".join(map(str, recipe.epochs)),
+            "OURS": ", among them those in the manner of real posts (`training/messages.jsonl`)" if recipe.ours else "",
+            "REPEAT": f", every labelled message {recipe.repeat} times in each" if recipe.repeat > 1 else "",
             "MEMORIES": "\n".join(f"| {kind} | {value:.0f} |" for kind, value in checks["resident_mib"].items()),
             "TOKENS": str(checks["tokens_per_message"]),
             "ALONE": f"{checks['alone_or_in_batch']:.0e}", "PADDED": f"{checks['unpadded_or_padded']:.0e}",
