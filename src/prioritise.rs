@@ -243,11 +243,8 @@ impl PrioritiseProcessor {
 
     /// A record of `triage.scored` for the owner of another key.
     fn send_on(&self, work: &Work, record: &Record) -> Result<OutputRecord, serde_json::Error> {
-        let mut headers: RecordHeaders = vec![
-            ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
-            ("triage-kind".into(), Some(Bytes::from_static(record.kind().as_bytes()))),
-            (HOPS_HEADER.into(), Some(Bytes::from((hops(&work.message) + 1).to_string()))),
-        ];
+        let mut headers = envelope::owner_headers(record.kind());
+        headers.push((HOPS_HEADER.into(), Some(Bytes::from((hops(&work.message) + 1).to_string()))));
         headers.extend(envelope::trace_headers(&work.message));
         Ok(OutputRecord {
             topic: self.config.topics.scored.clone(),

@@ -215,10 +215,7 @@ impl Scoring {
         kind: &'static str,
         record: &T,
     ) -> Result<OutputRecord, serde_json::Error> {
-        let mut headers: envelope::RecordHeaders = vec![
-            ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
-            ("triage-kind".into(), Some(Bytes::from_static(kind.as_bytes()))),
-        ];
+        let mut headers = envelope::owner_headers(kind);
         headers.extend(envelope::trace_headers(original));
         Ok(OutputRecord {
             topic: self.config.topics.scored.clone(),

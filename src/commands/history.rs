@@ -9,7 +9,7 @@ use super::CommandError;
 use crate::config::Config;
 use crate::history::Customer;
 use crate::kafka::{OutputRecord, PlainProducer, PlainReader};
-use crate::ticket::{CustomerEvent, CustomerRecord};
+use crate::ticket::{CustomerEvent, CustomerRecord, envelope};
 
 /// A topic that has been silent for so long has been read.
 const END_OF_TOPIC: Duration = Duration::from_secs(2);
@@ -34,10 +34,7 @@ pub fn erase(config: &Config, who: &Who, out: &mut impl Write) -> Result<(), Com
         partition: None,
         key: Some(Bytes::from(who.customer.clone())),
         payload: Some(serde_json::to_vec(&record).map_err(CommandError::failed)?.into()),
-        headers: vec![
-            ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
-            ("triage-kind".into(), Some(Bytes::from_static(b"erase"))),
-        ],
+        headers: envelope::owner_headers(record.event.kind()),
         timestamp_ms: None,
     };
     producer.send(&order).and_then(|()| producer.flush()).map_err(CommandError::failed)?;

@@ -6,7 +6,7 @@ use super::contact::{Contact, hash};
 use super::conversation::{Conversation, Deadline, Waiting};
 use super::{DAY_MS, HOUR_MS};
 use crate::message::Channel;
-use crate::policy::{HistoryFacts, HistorySettings, Priority, PriorityDecision, RuleName};
+use crate::policy::{HistoryFacts, HistorySettings, PriorityDecision, RuleName};
 
 /// Rules that may not raise one conversation after the other.
 const COOLING: [RuleName; 2] = [RuleName::ThreeStrikes, RuleName::RepeatContact];
@@ -342,13 +342,6 @@ impl Customer {
             remember(&mut self.raised, (rule, key, incoming.at_ms), MAX_RAISED);
         }
         revision
-    }
-
-    /// Gives a conversation the priority an agent chose; `None` hands it back to the policy.
-    pub fn override_priority(&mut self, conversation: &str, priority: Option<Priority>) {
-        if let Some(known) = self.conversation(conversation) {
-            known.agent_priority = priority;
-        }
     }
 
     /// Forgets what is too old at `now_ms`.

@@ -36,10 +36,8 @@ pub fn update(record: CustomerRecord, mut customer: Customer, policy: &Policy, a
         // Nothing is known that could move: whatever comes is keyed rightly already.
         CustomerEvent::IdentityMerge { .. } if customer.is_empty() => {}
         CustomerEvent::IdentityMerge { into } if into != routing_key => {
-            let mut known = std::mem::take(&mut customer);
-            let before = known.moved_to.replace(into.as_str().into());
-            if before.as_deref() != Some(into.as_str()) {
-                known.moved_to = None;
+            if customer.moved_to.as_deref() != Some(into.as_str()) {
+                let known = Customer { moved_to: None, ..customer };
                 let event = CustomerEvent::HistoryTransfer { from: routing_key, customer: Box::new(known) };
                 sent_on = Some(CustomerRecord::new(into.clone(), tenant, event));
             }

@@ -103,6 +103,14 @@ pub fn wrap<T: Serialize>(
     })
 }
 
+/// Headers of a record on `triage.scored`; `kind` is that of its value.
+pub fn owner_headers(kind: &'static str) -> RecordHeaders {
+    vec![
+        ("content-type".into(), Some(Bytes::from_static(b"application/json"))),
+        ("triage-kind".into(), Some(Bytes::from_static(kind.as_bytes()))),
+    ]
+}
+
 /// The trace headers of a record.
 pub fn trace_headers(original: &InboundMessage) -> impl Iterator<Item = (String, Option<Bytes>)> + '_ {
     original
